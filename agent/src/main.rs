@@ -1,0 +1,2 @@
+//! The program `mirrorscope`.
+fn main() {}

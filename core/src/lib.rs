@@ -1,0 +1,16 @@
+//! What a mirrored packet is, read from its bytes: the decoder, the capture formats, and the words for both.
+//!
+//! ```text
+//!  source                     decode                          filter        sinks
+//!  capture file  ─┐                                                     ┌─ text, json, pcapng
+//!  UDP 6081      ─┼─ Record ── Stack ── Envelope ────────── Filter ─────┼─ sessions, flows
+//!  browser chunk ─┘   │        outer → geneve → ip → udp →              └─ whatever comes next
+//!              capture/        vxlan → inner     who mirrored it
+//! ```
+//!
+//! Nothing here knows of an operating system: no file, socket, clock, thread or print.
+#![forbid(unsafe_code)]
+
+pub mod record;
+
+pub use record::{LinkType, Record};

@@ -1,0 +1,1 @@
+//! Tests that span the crates; this library holds what they share.

@@ -1,0 +1,1 @@
+//! Bindings of `mirrorscope-core` for JavaScript.
