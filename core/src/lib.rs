@@ -11,6 +11,16 @@
 //! Nothing here knows of an operating system: no file, socket, clock, thread or print.
 #![forbid(unsafe_code)]
 
+pub mod aws;
+pub mod error;
+pub mod field;
+pub mod layers;
+pub mod packet;
 pub mod record;
+pub mod stack;
 
+pub use error::{Cause, DecodeError};
+pub use layers::Layer;
+pub use packet::{Envelope, Packet};
 pub use record::{LinkType, Record};
+pub use stack::{Decoder, Span, Stack};

@@ -1,0 +1,37 @@
+//! Address Resolution Protocol (RFC 826).
+
+use etherparse::ArpPacketSlice;
+
+use super::{Cursor, Header, Next};
+use crate::{error::Fault, field::Fields};
+
+const FIXED_LEN: usize = 8;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    let rest = at.rest();
+    let packet =
+        ArpPacketSlice::from_slice(rest).map_err(|error| Fault::cut(error.required_len, rest.len()))?;
+    let addresses_len = usize::from(packet.hw_addr_size()) + usize::from(packet.proto_addr_size());
+    Ok(Header::open_ended(at, FIXED_LEN + 2 * addresses_len, Next::Data))
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.uint("arp.hw.type", "Hardware type", 0, 2);
+    fields.hex("arp.proto.type", "Protocol type", 2, 2).named(super::ethernet::ether_type_name);
+    fields.uint("arp.hw.size", "Hardware size", 4, 1).uint("arp.proto.size", "Protocol size", 5, 1);
+    fields.uint("arp.opcode", "Operation", 6, 2).named(operation_name);
+    if fields.number(4, 2) == Some(0x0604) {
+        fields.mac("arp.src.hw_mac", "Sender MAC", 8).ipv4("arp.src.proto_ipv4", "Sender IP", 14);
+        fields.mac("arp.dst.hw_mac", "Target MAC", 18).ipv4("arp.dst.proto_ipv4", "Target IP", 24);
+    } else {
+        fields.bytes("arp.addresses", "Addresses", FIXED_LEN, usize::MAX);
+    }
+}
+
+fn operation_name(value: u64) -> Option<&'static str> {
+    [None, Some("request"), Some("reply"), Some("reverse request"), Some("reverse reply")]
+        .get(value as usize)
+        .copied()
+        .flatten()
+}

@@ -1,0 +1,60 @@
+//! Ethernet II and IEEE 802.3 frames, without preamble and frame check sequence.
+//!
+//! A type field of 1500 or less is the length of an 802.3 frame whose payload begins with LLC.
+
+use etherparse::Ethernet2HeaderSlice;
+
+use super::{Cursor, Header, Layer, Next, llc};
+use crate::{error::Fault, field::Fields};
+
+const HEADER_LEN: usize = 14;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    let rest = at.rest();
+    let header = Ethernet2HeaderSlice::from_slice(rest).map_err(|_| Fault::cut(HEADER_LEN, rest.len()))?;
+    Ok(after_type(at, HEADER_LEN, header.ether_type().0))
+}
+
+/// What follows a type-or-length field, for the headers that have one.
+#[inline]
+pub(super) fn after_type(at: &Cursor<'_>, header_len: usize, value: u16) -> Header {
+    if value > llc::MAX_FRAME_LEN {
+        return Header::open_ended(at, header_len, Next::EtherType(value));
+    }
+    let end = at.offset.saturating_add(header_len as u32 + u32::from(value)).min(at.end);
+    Header { header_len: header_len as u32, end, next: Next::Layer(Layer::Llc) }
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.mac("eth.dst", "Destination", 0).mac("eth.src", "Source", 6);
+    type_field(fields, "eth.type", 12);
+}
+
+/// A type-or-length field under the key `key`.
+pub(super) fn type_field(fields: &mut Fields<'_>, key: &'static str, at: usize) {
+    match fields.number(at, 2) {
+        Some(value) if value <= u64::from(llc::MAX_FRAME_LEN) => fields.uint("eth.len", "Length", at, 2),
+        _ => fields.hex(key, "Type", at, 2).named(ether_type_name),
+    };
+}
+
+/// The name of an EtherType.
+pub(super) fn ether_type_name(value: u64) -> Option<&'static str> {
+    Some(match value {
+        0x0800 => "IPv4",
+        0x0806 => "ARP",
+        0x8035 => "RARP",
+        0x6558 => "Transparent Ethernet bridging",
+        0x8100 => "802.1Q VLAN",
+        0x88a8 => "802.1ad service VLAN",
+        0x86dd => "IPv6",
+        0x8847 => "MPLS",
+        0x8863 => "PPPoE discovery",
+        0x8864 => "PPPoE session",
+        0x88be => "ERSPAN type II",
+        0x22eb => "ERSPAN type III",
+        0x88cc => "LLDP",
+        _ => return None,
+    })
+}

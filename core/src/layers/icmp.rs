@@ -1,0 +1,50 @@
+//! ICMP (RFC 792). The header is type, code, checksum and four octets that depend on the type.
+//!
+//! Those four octets may be missing from a packet that was cut; type and code alone are still worth keeping.
+
+use super::{Cursor, Header, Next};
+use crate::{error::Fault, field::Fields};
+
+const FIXED_LEN: usize = 4;
+const HEADER_LEN: usize = 8;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    at.head::<FIXED_LEN>()?;
+    Ok(Header::open_ended(at, HEADER_LEN.min(at.rest().len()), Next::Data))
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.uint("icmp.type", "Type", 0, 1).named(type_name);
+    fields.uint("icmp.code", "Code", 1, 1).hex("icmp.checksum", "Checksum", 2, 2);
+    match fields.number(0, 1) {
+        Some(0 | 8 | 13..=18) => {
+            fields.uint("icmp.ident", "Identifier", 4, 2).uint("icmp.seq", "Sequence number", 6, 2)
+        }
+        Some(5) => fields.ipv4("icmp.redir_gw", "Gateway", 4),
+        Some(3) => fields.uint("icmp.mtu", "MTU of next hop", 6, 2),
+        _ => fields.bytes("icmp.rest", "Rest of header", 4, 4),
+    };
+}
+
+/// The name of an ICMP type (RFC 792, 950, 1256, 8335).
+pub fn type_name(value: u64) -> Option<&'static str> {
+    Some(match value {
+        0 => "echo reply",
+        3 => "destination unreachable",
+        4 => "source quench",
+        5 => "redirect",
+        8 => "echo request",
+        9 => "router advertisement",
+        10 => "router solicitation",
+        11 => "time exceeded",
+        12 => "parameter problem",
+        13 => "timestamp request",
+        14 => "timestamp reply",
+        17 => "address mask request",
+        18 => "address mask reply",
+        42 => "extended echo request",
+        43 => "extended echo reply",
+        _ => return None,
+    })
+}

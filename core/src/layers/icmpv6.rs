@@ -1,0 +1,50 @@
+//! ICMPv6 (RFC 4443), with neighbour discovery (RFC 4861) and multicast listener discovery (RFC 3810).
+
+use super::{Cursor, Header, Next};
+use crate::{error::Fault, field::Fields};
+
+const FIXED_LEN: usize = 4;
+const HEADER_LEN: usize = 8;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    at.head::<FIXED_LEN>()?;
+    Ok(Header::open_ended(at, HEADER_LEN.min(at.rest().len()), Next::Data))
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.uint("icmpv6.type", "Type", 0, 1).named(type_name);
+    fields.uint("icmpv6.code", "Code", 1, 1).hex("icmpv6.checksum", "Checksum", 2, 2);
+    match fields.number(0, 1) {
+        Some(128 | 129) => fields.uint("icmpv6.echo.identifier", "Identifier", 4, 2).uint(
+            "icmpv6.echo.sequence_number",
+            "Sequence number",
+            6,
+            2,
+        ),
+        Some(2) => fields.uint("icmpv6.mtu", "MTU", 4, 4),
+        _ => fields.bytes("icmpv6.rest", "Rest of header", 4, 4),
+    };
+}
+
+/// The name of an ICMPv6 type.
+pub fn type_name(value: u64) -> Option<&'static str> {
+    Some(match value {
+        1 => "destination unreachable",
+        2 => "packet too big",
+        3 => "time exceeded",
+        4 => "parameter problem",
+        128 => "echo request",
+        129 => "echo reply",
+        130 => "multicast listener query",
+        131 => "multicast listener report",
+        132 => "multicast listener done",
+        133 => "router solicitation",
+        134 => "router advertisement",
+        135 => "neighbor solicitation",
+        136 => "neighbor advertisement",
+        137 => "redirect",
+        143 => "multicast listener report v2",
+        _ => return None,
+    })
+}

@@ -1,0 +1,32 @@
+//! IGMP, versions 1 to 3 (RFC 1112, 2236, 3376): the eight octets that all versions share.
+
+use super::{Cursor, Header, Next};
+use crate::{error::Fault, field::Fields};
+
+const HEADER_LEN: usize = 8;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    at.head::<HEADER_LEN>()?;
+    Ok(Header::open_ended(at, HEADER_LEN, Next::Data))
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.hex("igmp.type", "Type", 0, 1).named(type_name);
+    fields.uint("igmp.max_resp", "Maximum response time", 1, 1).hex("igmp.checksum", "Checksum", 2, 2);
+    match fields.number(0, 1) {
+        Some(0x22) => fields.uint("igmp.num_grp_recs", "Group records", 6, 2),
+        _ => fields.ipv4("igmp.maddr", "Group", 4),
+    };
+}
+
+fn type_name(value: u64) -> Option<&'static str> {
+    Some(match value {
+        0x11 => "membership query",
+        0x12 => "membership report v1",
+        0x16 => "membership report v2",
+        0x17 => "leave group",
+        0x22 => "membership report v3",
+        _ => return None,
+    })
+}

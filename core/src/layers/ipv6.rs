@@ -1,0 +1,46 @@
+//! IPv6 (RFC 8200). Its extension headers are layers of their own: see `ipv6_ext` and `ah`.
+//!
+//! A payload length of 0 means a jumbogram or a large frame that is segmented later; the packet then ends
+//! where the frame ends.
+
+use etherparse::{
+    Ipv6HeaderSlice,
+    err::ipv6::{HeaderError, HeaderSliceError},
+};
+
+use super::{Cursor, Header, Next, ipv4::protocol_name};
+use crate::{error::Fault, field::Fields};
+
+const HEADER_LEN: u32 = 40;
+/// "No next header" (RFC 8200, 4.7): then a payload length of 0 is simply true.
+const NO_NEXT_HEADER: u8 = 59;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    let header = Ipv6HeaderSlice::from_slice(at.rest()).map_err(fault)?;
+    let next_header = header.next_header().0;
+    let end = match header.payload_length() {
+        0 if next_header != NO_NEXT_HEADER => at.end,
+        payload_len => at.offset + HEADER_LEN + u32::from(payload_len),
+    };
+    Ok(Header { header_len: HEADER_LEN, end, next: Next::IpProtocol(next_header) })
+}
+
+#[cold]
+fn fault(error: HeaderSliceError) -> Fault {
+    match error {
+        HeaderSliceError::Len(len) => Fault::cut(len.required_len, len.len),
+        HeaderSliceError::Content(HeaderError::UnexpectedVersion { version_number }) => {
+            Fault::bad("version", 0, 6, version_number.into())
+        }
+    }
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.bits("ipv6.version", "Version", 0, 1, 0xf0).bits("ipv6.tclass", "Traffic class", 0, 2, 0x0ff0);
+    fields.bits("ipv6.flow", "Flow label", 0, 4, 0x000f_ffff);
+    fields.uint("ipv6.plen", "Payload length", 4, 2);
+    fields.uint("ipv6.nxt", "Next header", 6, 1).named(protocol_name);
+    fields.uint("ipv6.hlim", "Hop limit", 7, 1);
+    fields.ipv6("ipv6.src", "Source", 8).ipv6("ipv6.dst", "Destination", 24);
+}

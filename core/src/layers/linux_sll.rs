@@ -1,0 +1,48 @@
+//! Linux "cooked" capture, version 1: what a capture on the interface `any` begins with.
+//!
+//! Layout: <https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html>. Read by hand, because etherparse
+//! refuses ARP hardware types that it does not know, and their packets are as good as any.
+
+use super::{Cursor, Header, Layer, Next};
+use crate::{error::Fault, field::Fields};
+
+const HEADER_LEN: usize = 16;
+/// Protocol value for "the payload begins with an LLC header" (`ETH_P_802_2`).
+const PROTOCOL_LLC: u16 = 0x0004;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    let [.., a, b] = *at.head::<HEADER_LEN>()?;
+    Ok(Header::open_ended(at, HEADER_LEN, after_protocol(u16::from_be_bytes([a, b]))))
+}
+
+/// What a cooked header's protocol field announces.
+#[inline]
+pub(super) fn after_protocol(protocol: u16) -> Next {
+    match protocol {
+        PROTOCOL_LLC => Next::Layer(Layer::Llc),
+        other => Next::EtherType(other),
+    }
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.uint("sll.pkttype", "Packet type", 0, 2).named(packet_type_name);
+    fields.uint("sll.hatype", "Link-layer address type", 2, 2);
+    fields.uint("sll.halen", "Link-layer address length", 4, 2);
+    address(fields, "sll.src.eth", 4, 2, 6);
+    fields.hex("sll.etype", "Protocol", 14, 2).named(super::ethernet::ether_type_name);
+}
+
+/// The sender's address: a MAC where it has six octets.
+pub(super) fn address(fields: &mut Fields<'_>, key: &'static str, len_at: usize, len_len: usize, at: usize) {
+    match fields.number(len_at, len_len) {
+        Some(6) => fields.mac(key, "Source", at),
+        Some(len) => fields.bytes("sll.src.other", "Source", at, len.min(8) as usize),
+        None => fields,
+    };
+}
+
+/// Who the packet was for.
+pub(super) fn packet_type_name(value: u64) -> Option<&'static str> {
+    ["to us", "broadcast", "multicast", "to another host", "sent by us"].get(value as usize).copied()
+}

@@ -1,0 +1,69 @@
+//! VXLAN (RFC 7348): how VPC Traffic Mirroring wraps a mirrored frame; the VNI names the mirror session.
+//!
+//! ```text
+//!  0                   1                   2                   3
+//! |R|R|R|R|I|R|R|R|            Reserved                           |
+//! |                VXLAN Network Identifier (VNI) |   Reserved    |
+//! ```
+//!
+//! Reserved bits are ignored on receipt, as the RFC says; the fields report them.
+
+use super::{Cursor, Header, Layer, Next};
+use crate::{error::Fault, field::Fields};
+
+/// The port that IANA gave VXLAN, and the one that mirror sessions use.
+pub const UDP_PORT: u16 = 4789;
+/// Octets of a VXLAN header.
+pub const HEADER_LEN: usize = 8;
+/// The I flag: the VNI is valid.
+pub const VALID_VNI: u8 = 0x08;
+
+#[inline]
+pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
+    at.head::<HEADER_LEN>()?;
+    Ok(Header::open_ended(at, HEADER_LEN, Next::Layer(Layer::Ethernet)))
+}
+
+/// Flags, the reserved octets and the VNI of a header of at least eight octets.
+#[inline]
+pub fn header(octets: &[u8]) -> Option<Vxlan> {
+    let [flags, r1, r2, r3, a, b, c, r4] = *octets.first_chunk()?;
+    Some(Vxlan { flags, reserved: [r1, r2, r3, r4], vni: u32::from_be_bytes([0, a, b, c]) })
+}
+
+/// The content of a VXLAN header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Vxlan {
+    /// The first octet.
+    pub flags: u8,
+    /// Octets 1 to 3 and 7.
+    pub reserved: [u8; 4],
+    /// The network identifier, 24 bits.
+    pub vni: u32,
+}
+
+impl Vxlan {
+    /// Whether any bit is set that RFC 7348 reserves.
+    pub fn has_reserved_bits(&self) -> bool {
+        self.flags & !VALID_VNI != 0 || self.reserved != [0; 4]
+    }
+}
+
+/// Whether the octets look like VXLAN although only the source port says so.
+pub(crate) fn is_plausible(at: &Cursor<'_>) -> bool {
+    header(at.rest()).is_some_and(|vxlan| vxlan.flags == VALID_VNI && !vxlan.has_reserved_bits())
+}
+
+pub(super) fn fields(fields: &mut Fields<'_>) {
+    fields.hex("vxlan.flags", "Flags", 0, 1);
+    if let Some(vxlan) = header(fields.header) {
+        if vxlan.flags & VALID_VNI == 0 {
+            fields.meaning("the I flag is not set: the VNI is not valid");
+        } else if vxlan.has_reserved_bits() {
+            fields.meaning("reserved bits are set");
+        }
+    }
+    fields.hex("vxlan.reserved_24", "Reserved", 1, 3);
+    fields.uint("vxlan.vni", "VNI", 4, 3);
+    fields.hex("vxlan.reserved_8", "Reserved", 7, 1);
+}

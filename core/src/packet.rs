@@ -1,0 +1,147 @@
+//! A packet is a record, its stack, and the answer to "whose is it": mirrored, inline, or neither.
+
+use core::net::IpAddr;
+
+use crate::{
+    aws::{
+        gwlb::GwlbContext,
+        mirror::{MirrorContext, MirrorIdentity},
+    },
+    layers::{Layer, vxlan},
+    record::Record,
+    stack::{Decoder, Span, Stack},
+};
+
+/// A decoded record: what filters judge and sinks take.
+#[derive(Clone, Debug)]
+pub struct Packet<'a> {
+    /// The record as the source delivered it.
+    pub record: Record<'a>,
+    /// Its layers.
+    pub stack: Stack<'a>,
+    /// How it came.
+    pub envelope: Envelope,
+    /// Index in the stack of the first layer that is not envelope: the mirrored frame, the inline packet, or
+    /// the record's own first layer. Equal to the number of layers where nothing of it could be read.
+    pub subject: usize,
+}
+
+/// How a packet came to the appliance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Envelope {
+    /// A copy, made by a mirror session.
+    Mirrored(MirrorContext),
+    /// The packet itself, routed through a GWLB endpoint. `None` for Geneve that names no endpoint.
+    Inline(Option<GwlbContext>),
+    /// Neither: no tunnel that GWLB or a mirror session would make, or one whose headers could not be read.
+    Bare,
+}
+
+impl<'a> Packet<'a> {
+    /// Decodes `record` and finds out how it came.
+    #[inline]
+    pub fn decode(decoder: &Decoder, record: Record<'a>) -> Self {
+        let stack = decoder.decode(&record);
+        let (envelope, subject) = envelope(&stack);
+        Self { record, stack, envelope, subject }
+    }
+
+    /// The layers of the mirrored or inline packet, or of the whole record where there is no envelope.
+    #[inline]
+    pub fn subject_layers(&self) -> &[Span] {
+        self.stack.layers().get(self.subject..).unwrap_or_default()
+    }
+
+    /// The layers of the tunnels around the subject.
+    pub fn envelope_layers(&self) -> &[Span] {
+        self.stack.layers().get(..self.subject).unwrap_or_default()
+    }
+
+    /// The identity of the mirror session, for a mirrored packet.
+    pub fn mirror(&self) -> Option<&MirrorContext> {
+        match &self.envelope {
+            Envelope::Mirrored(context) => Some(context),
+            Envelope::Inline(_) | Envelope::Bare => None,
+        }
+    }
+
+    /// What GWLB said of the packet, mirrored or inline.
+    pub fn gwlb(&self) -> Option<&GwlbContext> {
+        match &self.envelope {
+            Envelope::Mirrored(context) => context.gwlb.as_ref(),
+            Envelope::Inline(context) => context.as_ref(),
+            Envelope::Bare => None,
+        }
+    }
+}
+
+/// The first tunnel decides. Behind Geneve, only VXLAN at once (IP, UDP, VXLAN) is a mirror's; VXLAN deeper
+/// inside is the customer's own.
+#[inline]
+fn envelope(stack: &Stack<'_>) -> (Envelope, usize) {
+    let layers = stack.layers();
+    let tunnel = layers.iter().position(|span| matches!(span.layer, Layer::Geneve | Layer::Vxlan));
+    match tunnel.map(|index| (index, layers[index].layer)) {
+        Some((index, Layer::Geneve)) if stack.is_complete(index) => behind_geneve(stack, index),
+        Some((index, Layer::Vxlan)) => mirrored(stack, index, None).unwrap_or((Envelope::Bare, 0)),
+        _ => (Envelope::Bare, 0),
+    }
+}
+
+#[inline]
+fn behind_geneve(stack: &Stack<'_>, geneve: usize) -> (Envelope, usize) {
+    let layers = stack.layers();
+    let gwlb = GwlbContext::from_geneve(stack.header(&layers[geneve]));
+    let inside = &layers[geneve + 1..];
+    let vxlan = inside.iter().position(|span| !is_transport_to_vxlan(span.layer));
+    match vxlan.filter(|index| inside[*index].layer == Layer::Vxlan) {
+        Some(index) => {
+            mirrored(stack, geneve + 1 + index, gwlb).unwrap_or((Envelope::Inline(gwlb), geneve + 1))
+        }
+        None => (Envelope::Inline(gwlb), geneve + 1),
+    }
+}
+
+fn is_transport_to_vxlan(layer: Layer) -> bool {
+    matches!(layer, Layer::Ipv4 | Layer::Ipv6 | Layer::Ipv6Ext | Layer::Udp)
+}
+
+#[inline]
+fn mirrored(stack: &Stack<'_>, vxlan: usize, gwlb: Option<GwlbContext>) -> Option<(Envelope, usize)> {
+    let layers = stack.layers();
+    let vni = vxlan::header(stack.header(&layers[vxlan]))?.vni;
+    let source = layers[..vxlan].iter().rev().find_map(|span| Some(stack.addresses(span)?.0))?;
+    let identity = MirrorIdentity { endpoint_id: gwlb.map(|gwlb| gwlb.endpoint_id), vni, source };
+    Some((Envelope::Mirrored(MirrorContext { identity, gwlb }), vxlan + 1))
+}
+
+impl Stack<'_> {
+    /// Source and destination of an IP layer; `None` for every other layer, and where they were cut.
+    #[inline]
+    pub fn addresses(&self, span: &Span) -> Option<(IpAddr, IpAddr)> {
+        let header = self.header(span);
+        match span.layer {
+            Layer::Ipv4 => {
+                let [src, dst] = [12, 16].map(|at| header.get(at..)?.first_chunk::<4>().copied());
+                Some((IpAddr::from(src?), IpAddr::from(dst?)))
+            }
+            Layer::Ipv6 => {
+                let [src, dst] = [8, 24].map(|at| header.get(at..)?.first_chunk::<16>().copied());
+                Some((IpAddr::from(src?), IpAddr::from(dst?)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Source and destination port of a TCP or UDP layer, which may be cut behind them.
+    #[inline]
+    pub fn ports(&self, span: &Span) -> Option<(u16, u16)> {
+        match span.layer {
+            Layer::Tcp | Layer::Udp => {
+                let [a, b, c, d] = *self.header(span).first_chunk()?;
+                Some((u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])))
+            }
+            _ => None,
+        }
+    }
+}

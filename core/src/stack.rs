@@ -1,0 +1,243 @@
+//! The stack of layers of one packet, outermost first, each with its place in the record's octets.
+//!
+//! The walk never fails: where a header is cut or wrong, everything before it is kept and [`Stack::stop`] says
+//! what happened. Each layer knows two ends: where its own headers say that it ends, and where the captured
+//! octets end. The two differ when the capture or the mirror session cut the packet.
+
+use core::ops::Range;
+
+use arrayvec::ArrayVec;
+
+use crate::{
+    error::{Cause, DecodeError},
+    layers::{self, Cursor, Layer, Next},
+    record::Record,
+};
+
+/// Deepest stack that is walked. A mirrored packet in GWLB traffic has ten layers; the rest is room for VLAN
+/// tags, IPv6 extension headers and tunnels inside the mirrored frame.
+pub const MAX_LAYERS: usize = 32;
+
+/// How to decode: the settings that the bytes themselves do not tell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decoder {
+    /// UDP ports that carry Geneve (RFC 8926: 6081).
+    pub geneve_ports: Ports,
+    /// UDP ports that carry VXLAN (RFC 7348: 4789).
+    pub vxlan_ports: Ports,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self {
+            geneve_ports: Ports::new(&[layers::geneve::UDP_PORT]),
+            vxlan_ports: Ports::new(&[layers::vxlan::UDP_PORT]),
+        }
+    }
+}
+
+/// A few UDP ports, at most [`Ports::MAX`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ports(ArrayVec<u16, { Self::MAX }>);
+
+impl Ports {
+    /// The most ports that one protocol can be given.
+    pub const MAX: usize = 8;
+
+    /// The first [`Ports::MAX`] of `ports`.
+    pub fn new(ports: &[u16]) -> Self {
+        Self(ports.iter().copied().take(Self::MAX).collect())
+    }
+
+    /// Whether `port` is one of them.
+    #[inline]
+    pub fn contains(&self, port: u16) -> bool {
+        self.0.contains(&port)
+    }
+}
+
+/// One layer's place in the record. All positions are octets from the start of the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Which protocol.
+    pub layer: Layer,
+    /// The value that led here: EtherType, IP protocol, UDP port or link type; 0 where the layer before had none.
+    pub via: u16,
+    /// First octet of the header.
+    pub offset: u32,
+    /// First octet behind the header. For a header that is cut: where the captured octets end.
+    pub payload: u32,
+    /// Where this layer ends by its own length field (or by that of the layer around it). May lie beyond the
+    /// captured octets.
+    pub end: u32,
+    /// Where the captured octets of this layer end; never beyond `end` or the record.
+    pub limit: u32,
+}
+
+impl Span {
+    /// The header's octets.
+    pub fn header(&self) -> Range<usize> {
+        self.offset as usize..self.payload as usize
+    }
+
+    /// The captured octets behind the header.
+    pub fn body(&self) -> Range<usize> {
+        self.payload as usize..self.limit.max(self.payload) as usize
+    }
+
+    /// Octets that the payload had on the wire, by the lengths in the headers.
+    pub fn payload_len(&self) -> u32 {
+        self.end.saturating_sub(self.payload)
+    }
+
+    /// Octets missing at the end of this layer.
+    pub fn missing_len(&self) -> u32 {
+        self.end.saturating_sub(self.limit)
+    }
+}
+
+/// The layers of one packet and, where the walk ended early, why.
+#[derive(Clone, Debug)]
+pub struct Stack<'a> {
+    bytes: &'a [u8],
+    layers: ArrayVec<Span, MAX_LAYERS>,
+    stop: Option<DecodeError>,
+}
+
+impl<'a> Stack<'a> {
+    /// The layers that were reached, outermost first. The last one may be incomplete: see [`Stack::stop`].
+    #[inline]
+    pub fn layers(&self) -> &[Span] {
+        &self.layers
+    }
+
+    /// Why the walk ended before the payload of the innermost layer, if it did.
+    pub fn stop(&self) -> Option<DecodeError> {
+        self.stop
+    }
+
+    /// The record's octets.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The octets of a span's header.
+    #[inline]
+    pub fn header(&self, span: &Span) -> &'a [u8] {
+        self.bytes.get(span.header()).unwrap_or_default()
+    }
+
+    /// The captured octets behind a span's header, without link-layer padding.
+    #[inline]
+    pub fn payload(&self, span: &Span) -> &'a [u8] {
+        self.bytes.get(span.body()).unwrap_or_default()
+    }
+
+    /// The header's octets and everything captured behind them.
+    #[inline]
+    pub fn from(&self, span: &Span) -> &'a [u8] {
+        self.bytes.get(span.offset as usize..span.limit as usize).unwrap_or_default()
+    }
+
+    /// Whether octets that were on the wire are missing: cut by the capture or by the mirror session.
+    pub fn is_truncated(&self) -> bool {
+        self.layers.iter().any(|span| span.missing_len() > 0)
+    }
+
+    /// Whether the header of layer `index` was read whole.
+    pub fn is_complete(&self, index: usize) -> bool {
+        index + 1 < self.layers.len() || self.stop.is_none_or(|stop| stop.cause == Cause::TooDeep)
+    }
+}
+
+impl Decoder {
+    /// Walks through the layers of `record`. Allocates nothing and cannot fail.
+    #[inline]
+    pub fn decode<'a>(&self, record: &Record<'a>) -> Stack<'a> {
+        let captured = record.data.len() as u32;
+        let first = layers::by_link_type(record.link_type, record.data);
+        self.walk(record.data, first, record.link_type.0, record.original_len.max(captured))
+    }
+
+    /// Walks through octets that begin with an IP header, as an ICMP error quotes them.
+    pub fn decode_ip<'a>(&self, bytes: &'a [u8]) -> Stack<'a> {
+        self.walk(bytes, layers::by_ip_version(bytes), 0, bytes.len() as u32)
+    }
+
+    fn walk<'a>(&self, bytes: &'a [u8], first: Option<Layer>, via: u16, end: u32) -> Stack<'a> {
+        let mut stack = Stack { bytes, layers: ArrayVec::new(), stop: None };
+        let mut at = Cursor { bytes, offset: 0, limit: bytes.len() as u32, end, via };
+        let mut next = first;
+        while let Some(layer) = next {
+            if stack.layers.is_full() {
+                let (needed, offset) = (MAX_LAYERS as u32, at.offset);
+                stack.stop =
+                    Some(DecodeError { layer, offset, needed, had: needed + 1, cause: Cause::TooDeep });
+                break;
+            }
+            next = self.step(&mut stack, &mut at, layer);
+        }
+        stack
+    }
+
+    /// Reads one header, adds its span, moves the cursor behind it and names the layer that follows.
+    #[inline]
+    fn step(&self, stack: &mut Stack<'_>, at: &mut Cursor<'_>, layer: Layer) -> Option<Layer> {
+        let Cursor { offset, limit, end, via, .. } = *at;
+        match layers::parse(layer, at) {
+            Ok(header) => {
+                at.offset = offset + header.header_len;
+                at.end = header.end;
+                at.limit = limit.min(header.end);
+                stack.layers.push(Span {
+                    layer,
+                    via,
+                    offset,
+                    payload: at.offset,
+                    end: at.end,
+                    limit: at.limit,
+                });
+                self.follow(header.next, at)
+            }
+            Err(fault) => {
+                let offset = offset + fault.at;
+                stack.layers.push(Span { layer, via, offset: at.offset, payload: limit, end, limit });
+                stack.stop = Some(DecodeError {
+                    layer,
+                    offset,
+                    needed: fault.needed,
+                    had: fault.had,
+                    cause: fault.cause,
+                });
+                None
+            }
+        }
+    }
+
+    #[inline]
+    fn follow(&self, next: Next, at: &mut Cursor<'_>) -> Option<Layer> {
+        let (layer, via) = match next {
+            Next::Data => return None,
+            Next::Layer(layer) => (Some(layer), 0),
+            Next::EtherType(value) => (layers::by_ether_type(value), value),
+            Next::IpProtocol(value) => (layers::by_ip_protocol(value), u16::from(value)),
+            Next::UdpPorts { src, dst } => self.by_udp_port(src, dst, at),
+        };
+        at.via = via;
+        layer
+    }
+
+    /// The destination port decides. The source port alone counts only where the octets look right, because
+    /// any client may own port 4789 or 6081 for a moment.
+    fn by_udp_port(&self, src: u16, dst: u16, at: &Cursor<'_>) -> (Option<Layer>, u16) {
+        for (port, plausible) in [(dst, true), (src, false)] {
+            if self.vxlan_ports.contains(port) && (plausible || layers::vxlan::is_plausible(at)) {
+                return (Some(Layer::Vxlan), port);
+            }
+            if self.geneve_ports.contains(port) && (plausible || layers::geneve::is_plausible(at)) {
+                return (Some(Layer::Geneve), port);
+            }
+        }
+        (None, dst)
+    }
+}
