@@ -17,6 +17,7 @@ pub mod field;
 pub mod layers;
 pub mod packet;
 pub mod record;
+pub mod sinks;
 pub mod stack;
 
 pub use error::{Cause, DecodeError};

@@ -1,0 +1,3 @@
+//! What becomes of a packet: one output, one file.
+
+pub mod line;
