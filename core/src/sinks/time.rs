@@ -99,16 +99,11 @@ impl Clock {
         self.fraction(timestamp_ns, line);
     }
 
-    /// As tcpdump writes differences: a sign only where time went back.
+    /// As tcpdump writes differences: a sign or a space, and hours that begin again after a day.
     fn difference(&self, later_ns: i64, earlier_ns: i64, line: &mut Line) {
         let difference = later_ns.saturating_sub(earlier_ns);
-        if difference < 0 {
-            line.byte(b'-');
-        }
         let magnitude = difference.saturating_abs();
-        let seconds = magnitude / NS;
-        line.padded((seconds / 3600) as u64, 2).byte(b':').padded((seconds / 60 % 60) as u64, 2);
-        line.byte(b':').padded((seconds % 60) as u64, 2);
+        time_of_day(line.byte(if difference < 0 { b'-' } else { b' ' }), magnitude / NS);
         self.fraction(magnitude, line);
     }
 
@@ -187,11 +182,11 @@ mod tests {
         let micro = Precision::Micro;
         assert_eq!(
             written(TimeStyle::SincePrevious, micro, &times),
-            "00:00:00.000000 00:00:01.500000 -00:00:00.250000 "
+            " 00:00:00.000000  00:00:01.500000 -00:00:00.250000 "
         );
         assert_eq!(
             written(TimeStyle::SinceFirst, micro, &times),
-            "00:00:00.000000 00:00:01.500000 00:00:01.250000 "
+            " 00:00:00.000000  00:00:01.500000  00:00:01.250000 "
         );
     }
 
