@@ -7,7 +7,7 @@ use crate::{
         gwlb::GwlbContext,
         mirror::{MirrorContext, MirrorIdentity},
     },
-    layers::{Layer, vxlan},
+    layers::{Layer, ipv6_ext, vxlan},
     record::Record,
     stack::{Decoder, Span, Stack},
 };
@@ -55,6 +55,25 @@ impl<'a> Packet<'a> {
     /// The layers of the tunnels around the subject.
     pub fn envelope_layers(&self) -> &[Span] {
         self.stack.layers().get(..self.subject).unwrap_or_default()
+    }
+
+    /// Octets of the subject on the wire: the mirrored frame or inline packet by its lengths, else the record.
+    #[inline]
+    pub fn subject_len(&self) -> u32 {
+        match (self.subject_layers().first(), self.envelope_layers().last()) {
+            (Some(first), _) => first.wire_len(),
+            (None, Some(tunnel)) => tunnel.payload_len(),
+            (None, None) => self.record.original_len,
+        }
+    }
+
+    /// The captured octets of the subject.
+    pub fn subject_bytes(&self) -> &'a [u8] {
+        match (self.subject_layers().first(), self.envelope_layers().last()) {
+            (Some(first), _) => self.stack.from(first),
+            (None, Some(tunnel)) => self.stack.payload(tunnel),
+            (None, None) => self.record.data,
+        }
     }
 
     /// The identity of the mirror session, for a mirrored packet.
@@ -143,5 +162,17 @@ impl Stack<'_> {
             }
             _ => None,
         }
+    }
+
+    /// Whether an IP packet whose layers these are is a fragment: the first or a later one.
+    pub fn is_fragment(&self, layers: &[Span]) -> bool {
+        layers.iter().any(|span| match span.layer {
+            Layer::Ipv4 => {
+                let word = self.header(span).get(6..8).unwrap_or_default();
+                word.iter().zip([0x3f, 0xff]).any(|(octet, mask)| octet & mask != 0)
+            }
+            Layer::Ipv6Ext => span.via == ipv6_ext::FRAGMENT,
+            _ => false,
+        })
     }
 }

@@ -85,6 +85,11 @@ impl Span {
         self.payload as usize..self.limit.max(self.payload) as usize
     }
 
+    /// Octets of header and payload on the wire, by the lengths in the headers.
+    pub fn wire_len(&self) -> u32 {
+        self.end.saturating_sub(self.offset)
+    }
+
     /// Octets that the payload had on the wire, by the lengths in the headers.
     pub fn payload_len(&self) -> u32 {
         self.end.saturating_sub(self.payload)

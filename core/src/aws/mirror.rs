@@ -27,3 +27,6 @@ pub struct MirrorContext {
     /// What GWLB added; `None` where there was no GWLB.
     pub gwlb: Option<GwlbContext>,
 }
+
+/// What a mirror session is called where a name is known.
+pub type NameOf<'a> = &'a dyn Fn(&MirrorIdentity) -> Option<&'a str>;

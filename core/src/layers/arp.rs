@@ -29,7 +29,8 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     }
 }
 
-fn operation_name(value: u64) -> Option<&'static str> {
+/// The name of an ARP operation.
+pub fn operation_name(value: u64) -> Option<&'static str> {
     [None, Some("request"), Some("reply"), Some("reverse request"), Some("reverse reply")]
         .get(value as usize)
         .copied()

@@ -1,4 +1,8 @@
 //! What becomes of a packet: one output, one file.
 
+pub mod brief;
+pub mod detail;
+pub mod json;
 pub mod line;
+pub mod sessions;
 pub mod time;

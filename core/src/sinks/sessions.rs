@@ -1,0 +1,212 @@
+//! Who mirrored what: one row for each mirror session, and inline and other packets apart.
+
+use std::collections::HashMap;
+
+use super::{
+    json::{self, Object},
+    line::Line,
+    time,
+};
+use crate::{
+    aws::{
+        gwlb::EndpointId,
+        mirror::{MirrorIdentity, NameOf},
+    },
+    packet::{Envelope, Packet},
+};
+
+/// Rows that are kept apart. Whoever can send packets can invent sessions; those beyond share one row.
+pub const MAX_SESSIONS: usize = 65_536;
+
+/// What a row counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Key {
+    /// A mirror session.
+    Mirrored(MirrorIdentity),
+    /// Inline packets of an endpoint; `None` for Geneve that names no endpoint.
+    Inline(Option<EndpointId>),
+    /// Packets without a tunnel of GWLB or of a mirror session.
+    Bare,
+    /// Sessions beyond [`MAX_SESSIONS`].
+    Overflow,
+}
+
+/// The counters of one row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets.
+    pub packets: u64,
+    /// Octets on the wire of the mirrored frames (inline: of the inner IP packets; otherwise of the records).
+    pub bytes: u64,
+    /// Time of the earliest packet, nanoseconds since 1970.
+    pub first_ns: i64,
+    /// Time of the latest packet.
+    pub last_ns: i64,
+    /// Packets of which octets are missing, cut by the capture or by the session's packet length.
+    pub truncated: u64,
+    /// Packets with a header that could not be read.
+    pub undecodable: u64,
+}
+
+/// Counts packets by session.
+#[derive(Clone, Debug, Default)]
+pub struct Sessions {
+    index: HashMap<Key, usize>,
+    rows: Vec<(Key, Counters)>,
+    /// Neighbouring packets mostly share their session.
+    last: usize,
+}
+
+impl Sessions {
+    /// Counts one packet.
+    #[inline]
+    pub fn observe(&mut self, packet: &Packet<'_>) {
+        let key = key(packet);
+        let row = self.row(key, packet.record.timestamp_ns);
+        let counters = &mut self.rows[row].1;
+        counters.packets += 1;
+        counters.bytes += u64::from(packet.subject_len());
+        counters.first_ns = counters.first_ns.min(packet.record.timestamp_ns);
+        counters.last_ns = counters.last_ns.max(packet.record.timestamp_ns);
+        counters.truncated += u64::from(packet.stack.is_truncated());
+        counters.undecodable += u64::from(packet.stack.stop().is_some() || packet.stack.layers().is_empty());
+    }
+
+    #[inline]
+    fn row(&mut self, key: Key, timestamp_ns: i64) -> usize {
+        if self.rows.get(self.last).is_some_and(|(known, _)| *known == key) {
+            return self.last;
+        }
+        let is_full = self.rows.len() >= MAX_SESSIONS;
+        let key = if is_full && !self.index.contains_key(&key) { Key::Overflow } else { key };
+        self.last = *self.index.entry(key).or_insert_with(|| {
+            self.rows.push((key, Counters::at(timestamp_ns)));
+            self.rows.len() - 1
+        });
+        self.last
+    }
+
+    /// The rows: mirror sessions with the most packets first, then inline, then the rest.
+    pub fn rows(&self) -> Vec<(Key, Counters)> {
+        let mut rows = self.rows.clone();
+        rows.sort_by_key(|(key, counters)| (kind(key), core::cmp::Reverse(counters.packets), *key));
+        rows
+    }
+
+    /// Packets counted.
+    pub fn packets(&self) -> u64 {
+        self.rows.iter().map(|(_, counters)| counters.packets).sum()
+    }
+}
+
+impl Counters {
+    fn at(timestamp_ns: i64) -> Self {
+        Self {
+            packets: 0,
+            bytes: 0,
+            first_ns: timestamp_ns,
+            last_ns: timestamp_ns,
+            truncated: 0,
+            undecodable: 0,
+        }
+    }
+}
+
+fn key(packet: &Packet<'_>) -> Key {
+    match &packet.envelope {
+        Envelope::Mirrored(context) => Key::Mirrored(context.identity),
+        Envelope::Inline(gwlb) => Key::Inline(gwlb.map(|gwlb| gwlb.endpoint_id)),
+        Envelope::Bare => Key::Bare,
+    }
+}
+
+fn kind(key: &Key) -> u8 {
+    match key {
+        Key::Mirrored(_) => 0,
+        Key::Overflow => 1,
+        Key::Inline(_) => 2,
+        Key::Bare => 3,
+    }
+}
+
+/// The word for the kind of a row.
+pub fn kind_name(key: &Key) -> &'static str {
+    ["mirrored", "mirrored (further sessions)", "inline", "other"][usize::from(kind(key))]
+}
+
+/// Appends the rows as JSON lines.
+pub fn print_json(rows: &[(Key, Counters)], name_of: NameOf<'_>, line: &mut Line) {
+    for (key, counters) in rows {
+        json::object(line, |json| row_json(key, counters, name_of, json));
+        line.byte(b'\n');
+    }
+}
+
+fn row_json(key: &Key, counters: &Counters, name_of: NameOf<'_>, json: &mut Object<'_>) {
+    json.text("kind", kind_name(key));
+    match key {
+        Key::Mirrored(identity) => {
+            json::identity(identity, json);
+            if let Some(name) = name_of(identity) {
+                json.text("name", name);
+            }
+        }
+        Key::Inline(Some(endpoint_id)) => {
+            json.text("endpoint", &endpoint_id.to_string());
+        }
+        Key::Inline(None) | Key::Bare | Key::Overflow => {}
+    }
+    json.uint("packets", counters.packets).uint("bytes", counters.bytes);
+    json.time("first", counters.first_ns).time("last", counters.last_ns);
+    json.uint("truncated", counters.truncated).uint("undecodable", counters.undecodable);
+}
+
+/// The columns of [`print_csv`].
+pub const CSV_HEADER: &str = "kind,endpoint,vni,source,name,packets,bytes,first,last,truncated,undecodable\n";
+
+/// Appends the rows as CSV (RFC 4180 but for the line ends, which are `\n`), [`CSV_HEADER`] first.
+pub fn print_csv(rows: &[(Key, Counters)], name_of: NameOf<'_>, line: &mut Line) {
+    line.str(CSV_HEADER);
+    for (key, counters) in rows {
+        let [endpoint, vni, source] = identity_cells(key);
+        let name = match key {
+            Key::Mirrored(identity) => name_of(identity).unwrap_or_default(),
+            _ => "",
+        };
+        line.str(kind_name(key))
+            .byte(b',')
+            .str(&endpoint)
+            .byte(b',')
+            .str(&vni)
+            .byte(b',')
+            .str(&source)
+            .byte(b',');
+        csv_cell(line, name).byte(b',').uint(counters.packets).byte(b',').uint(counters.bytes).byte(b',');
+        time::rfc3339(line, counters.first_ns).byte(b',');
+        time::rfc3339(line, counters.last_ns).byte(b',');
+        line.uint(counters.truncated).byte(b',').uint(counters.undecodable).byte(b'\n');
+    }
+}
+
+/// Endpoint, VNI and source as text; empty where the row has none.
+pub fn identity_cells(key: &Key) -> [String; 3] {
+    match key {
+        Key::Mirrored(identity) => [
+            identity.endpoint_id.map(|id| id.to_string()).unwrap_or_default(),
+            identity.vni.to_string(),
+            identity.source.to_string(),
+        ],
+        Key::Inline(endpoint_id) => {
+            [endpoint_id.map(|id| id.to_string()).unwrap_or_default(), String::new(), String::new()]
+        }
+        Key::Bare | Key::Overflow => Default::default(),
+    }
+}
+
+/// A CSV cell, quoted where it must be.
+pub fn csv_cell<'a>(line: &'a mut Line, text: &str) -> &'a mut Line {
+    if !text.contains([',', '"', '\n', '\r']) {
+        return line.str(text);
+    }
+    line.byte(b'"').str(&text.replace('"', "\"\"")).byte(b'"')
+}
