@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod aws;
+pub mod capture;
 pub mod error;
 pub mod field;
 pub mod layers;

@@ -1,0 +1,94 @@
+//! What a capture's ticks are in nanoseconds: the resolution of an interface (`if_tsresol`,
+//! [draft-ietf-opsawg-pcapng](https://datatracker.ietf.org/doc/draft-ietf-opsawg-pcapng/) section 4.2).
+
+const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
+
+/// How long one tick of an interface's timestamps is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Resolution {
+    if_tsresol: u8,
+    scale: Scale,
+}
+
+/// The arithmetic of a resolution, chosen once and not per packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scale {
+    Multiply(u64),
+    /// By zero means that a tick is too short to be seen in 64 bits of ticks.
+    Divide(u64),
+    /// The exponent of the power of two that makes a second.
+    Binary(u32),
+}
+
+impl Resolution {
+    /// One tick is a microsecond: pcapng's default, and pcap's usual magic.
+    pub const MICROSECONDS: Self = Self { if_tsresol: 6, scale: Scale::Multiply(1000) };
+    /// One tick is a nanosecond.
+    pub const NANOSECONDS: Self = Self { if_tsresol: 9, scale: Scale::Multiply(1) };
+
+    /// Reads the value of the option `if_tsresol`: a negative power of 10, or of 2 where the high bit is set.
+    #[must_use]
+    pub fn from_if_tsresol(if_tsresol: u8) -> Self {
+        let exponent = u32::from(if_tsresol & 0x7f);
+        let scale = if if_tsresol & 0x80 != 0 {
+            Scale::Binary(exponent)
+        } else if exponent <= 9 {
+            Scale::Multiply(10_u64.pow(9 - exponent))
+        } else {
+            Scale::Divide(10_u64.checked_pow(exponent - 9).unwrap_or(0))
+        };
+        Self { if_tsresol, scale }
+    }
+
+    /// The value of the option `if_tsresol`.
+    #[must_use]
+    pub fn if_tsresol(self) -> u8 {
+        self.if_tsresol
+    }
+
+    /// Nanoseconds in `ticks`, rounded down; what does not fit saturates.
+    #[inline]
+    #[must_use]
+    pub fn nanoseconds(self, ticks: u64) -> i64 {
+        let nanoseconds = match self.scale {
+            Scale::Multiply(factor) => ticks.saturating_mul(factor),
+            Scale::Divide(divisor) => ticks.checked_div(divisor).unwrap_or(0),
+            Scale::Binary(exponent) => {
+                let scaled = (u128::from(ticks) * u128::from(NANOSECONDS_PER_SECOND)) >> exponent;
+                u64::try_from(scaled).unwrap_or(u64::MAX)
+            }
+        };
+        i64::try_from(nanoseconds).unwrap_or(i64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_resolutions_scale_up_and_down_around_the_nanosecond() {
+        assert_eq!(Resolution::from_if_tsresol(0).nanoseconds(7), 7_000_000_000);
+        assert_eq!(Resolution::from_if_tsresol(6), Resolution::MICROSECONDS);
+        assert_eq!(Resolution::from_if_tsresol(9), Resolution::NANOSECONDS);
+        assert_eq!(Resolution::from_if_tsresol(12).nanoseconds(1_999), 1);
+    }
+
+    #[test]
+    fn binary_resolutions_are_exact_before_rounding_down() {
+        assert_eq!(Resolution::from_if_tsresol(0x80).nanoseconds(3), 3_000_000_000);
+        assert_eq!(Resolution::from_if_tsresol(0x80 | 10).nanoseconds(512), 500_000_000);
+        assert_eq!(Resolution::from_if_tsresol(0x80 | 32).nanoseconds(1), 0);
+        assert_eq!(Resolution::from_if_tsresol(0x80 | 32).nanoseconds((5 << 32) | (1 << 31)), 5_500_000_000);
+    }
+
+    #[test]
+    fn no_resolution_overflows() {
+        for if_tsresol in 0..=u8::MAX {
+            let resolution = Resolution::from_if_tsresol(if_tsresol);
+            for ticks in [0, 1, u64::MAX / 2, u64::MAX] {
+                assert!(resolution.nanoseconds(ticks) >= 0, "{if_tsresol:#x} {ticks}");
+            }
+        }
+    }
+}
