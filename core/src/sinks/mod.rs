@@ -4,5 +4,6 @@ pub mod brief;
 pub mod detail;
 pub mod json;
 pub mod line;
+pub mod pcapng;
 pub mod sessions;
 pub mod time;
