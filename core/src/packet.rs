@@ -41,9 +41,11 @@ impl<'a> Packet<'a> {
     /// Decodes `record` and finds out how it came.
     #[inline]
     pub fn decode(decoder: &Decoder, record: Record<'a>) -> Self {
-        let stack = decoder.decode(&record);
-        let (envelope, subject) = envelope(&stack);
-        Self { record, stack, envelope, subject }
+        let stack = Stack::new(record.data);
+        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
+        decoder.decode_into(&record, &mut packet.stack);
+        (packet.envelope, packet.subject) = envelope(&packet.stack);
+        packet
     }
 
     /// The layers of the mirrored or inline packet, or of the whole record where there is no envelope.
