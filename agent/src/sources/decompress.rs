@@ -38,7 +38,12 @@ enum Member {
 
 impl<R: BufRead> Gzip<R> {
     pub(crate) fn new(input: R) -> Self {
-        Self { input, inflate: Decompress::new_gzip(DEFLATE_WINDOW_BITS), member: Member::Inside, failed: None }
+        Self {
+            input,
+            inflate: Decompress::new_gzip(DEFLATE_WINDOW_BITS),
+            member: Member::Inside,
+            failed: None,
+        }
     }
 
     pub(crate) fn input(&self) -> &R {
@@ -111,8 +116,9 @@ pub(crate) struct Zstd<R> {
     failed: Option<io::Error>,
 }
 
-/// A raw block of no octets with the mark of the last one (RFC 8878 section 3.1.1.2).
-const EMPTY_LAST_BLOCK: [u8; 3] = [1, 0, 0];
+/// A raw block of no octets with the mark of the last one (RFC 8878 section 3.1.1.2), and a checksum that is never
+/// compared.
+const EMPTY_LAST_BLOCK: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
 
 impl<R: BufRead> Zstd<R> {
     pub(crate) fn new(input: R) -> Self {
@@ -133,13 +139,20 @@ impl<R: BufRead> Zstd<R> {
                     self.inside = true;
                     return Ok(true);
                 }
-                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+                Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
+                    length,
+                    ..
+                })) => {
                     skip(&mut self.input, length.into())?;
                 }
                 Err(error) => return Err(self.error(error)),
             }
         }
         Ok(false)
+    }
+
+    fn end_early(&mut self) -> Result<bool, FrameDecoderError> {
+        self.decoder.decode_blocks(&EMPTY_LAST_BLOCK[..], BlockDecodingStrategy::UptoBlocks(1))
     }
 
     fn end_frame(&mut self) -> io::Result<()> {
@@ -158,7 +171,10 @@ impl<R: BufRead> Zstd<R> {
     /// The decoder reports a missing end as one of many errors; what tells it is that nothing is left to read.
     fn error(&mut self, error: FrameDecoderError) -> io::Error {
         let at_end = self.input.fill_buf().is_ok_and(<[u8]>::is_empty);
-        io::Error::new(if at_end { ErrorKind::UnexpectedEof } else { ErrorKind::InvalidData }, error.to_string())
+        io::Error::new(
+            if at_end { ErrorKind::UnexpectedEof } else { ErrorKind::InvalidData },
+            error.to_string(),
+        )
     }
 }
 
@@ -178,9 +194,11 @@ impl<R: BufRead> Read for Zstd<R> {
             }
             let decoded = self.decoder.decode_blocks(&mut self.input, BlockDecodingStrategy::UptoBlocks(1));
             if let Err(error) = decoded {
-                self.failed = Some(self.error(error));
-                // It may miss its checksum, which nobody compares any more.
-                let _ = self.decoder.decode_blocks(&EMPTY_LAST_BLOCK[..], BlockDecodingStrategy::UptoBlocks(1));
+                let error = self.error(error);
+                if self.failed.is_some() || self.end_early().is_err() {
+                    return Err(error);
+                }
+                self.failed = Some(error);
             }
         }
     }
@@ -239,7 +257,8 @@ mod tests {
 
     #[test]
     fn a_cut_input_gives_its_beginning_and_then_says_that_it_is_cut() {
-        let plain: Vec<u8> = (0..200_000_u32).flat_map(|number| (number * number).to_le_bytes()).collect();
+        let plain: Vec<u8> =
+            (0..200_000_u32).flat_map(|number| number.wrapping_mul(number).to_le_bytes()).collect();
         let gzip = gzip(&plain);
         for cut in [gzip.len() / 2, gzip.len() - 9, gzip.len() - 1] {
             let (read, error) = read_all(Gzip::new(&gzip[..cut]));

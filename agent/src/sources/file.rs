@@ -218,7 +218,8 @@ impl std::error::Error for SourceError {}
 
 impl fmt::Display for SourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = if self.path == Path::new(STDIN) { "standard input".into() } else { self.path.to_string_lossy() };
+        let name =
+            if self.path == Path::new(STDIN) { "standard input".into() } else { self.path.to_string_lossy() };
         match &self.cause {
             Cause::Open(error) if error.kind() == ErrorKind::NotFound => {
                 write!(f, "{name}: no such file\n  hint: check the path; `-` reads standard input")
@@ -236,11 +237,13 @@ impl fmt::Display for SourceError {
                 f,
                 "{name}: cannot be read after byte {offset}: {error}\n  hint: check the disk or the pipe's other end"
             ),
-            Cause::Decompress { format, error, packets, .. } if error.kind() == ErrorKind::UnexpectedEof => write!(
-                f,
-                "{name}: the {format} data ends too early\n  hint: the file was cut short (copy interrupted, or still \
+            Cause::Decompress { format, error, packets, .. } if error.kind() == ErrorKind::UnexpectedEof => {
+                write!(
+                    f,
+                    "{name}: the {format} data ends too early\n  hint: the file was cut short (copy interrupted, or still \
                  being written); the {packets} packets before are good"
-            ),
+                )
+            }
             Cause::Decompress { format, error, offset, packets } => write!(
                 f,
                 "{name}: the {format} data is damaged before byte {offset} of the file: {error}\n  hint: copy the file \
@@ -289,7 +292,8 @@ mod tests {
         let mut out = Vec::new();
         let mut writer = PcapWriter::begin(&mut out, LinkType::ETHERNET, 0);
         for number in 0..PACKETS as u32 {
-            let data: Vec<u8> = (0..150).flat_map(|index: u32| (number * index * index).to_le_bytes()).collect();
+            let data: Vec<u8> =
+                (0..150).flat_map(|index: u32| number.wrapping_mul(index * index).to_le_bytes()).collect();
             let timestamp_ns = i64::from(number);
             writer.packet(
                 &mut out,
@@ -347,11 +351,13 @@ mod tests {
         let plain = capture();
         let (packets, message) = read(&plain[..24 + 616 * 7 + 100]);
         assert_eq!(packets, 7);
-        assert!(message.is_some_and(|message| message.contains("record 8 at byte offset 4336")), "names the record");
-        for (format, compressed) in [
-            ("gzip", gzip(&plain)),
-            ("zstd", compress_to_vec(&plain[..], CompressionLevel::Fastest)),
-        ] {
+        assert!(
+            message.is_some_and(|message| message.contains("record 8 at byte offset 4336")),
+            "names the record"
+        );
+        for (format, compressed) in
+            [("gzip", gzip(&plain)), ("zstd", compress_to_vec(&plain[..], CompressionLevel::Fastest))]
+        {
             let (packets, message) = read(&compressed[..compressed.len() / 2]);
             assert!(packets > PACKETS / 3, "{format}: {packets}");
             let message = message.unwrap_or_default();
@@ -381,7 +387,10 @@ mod tests {
         ] {
             let (packets, found) = read(bytes);
             let found = found.unwrap_or_default();
-            assert!(packets == 0 && found.contains(message) && found.contains("hint: "), "{bytes:?}: {found}");
+            assert!(
+                packets == 0 && found.contains(message) && found.contains("hint: "),
+                "{bytes:?}: {found}"
+            );
         }
     }
 }
