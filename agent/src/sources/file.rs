@@ -116,11 +116,6 @@ impl FileSource {
         Ok(self.reader.record())
     }
 
-    /// The capture's reader: interfaces, section, annotations of the last record, counts.
-    pub(crate) fn reader(&self) -> &CaptureReader {
-        &self.reader
-    }
-
     /// How far the file was read.
     pub(crate) fn progress(&self) -> Progress {
         Progress { read_len: self.input.raw().read_len, total_len: self.total_len }
@@ -211,6 +206,13 @@ impl Read for Raw {
         }
         self.read_len += len as u64;
         Ok(len)
+    }
+}
+
+impl SourceError {
+    /// Whether the octets are at fault, and not the way to them.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self.cause, Cause::Capture(_) | Cause::Decompress { .. })
     }
 }
 
@@ -343,7 +345,7 @@ mod tests {
         let mut source = FileSource::open(&file.0).expect("the file is there");
         while source.next().expect("the capture is whole").is_some() {}
         assert_eq!(Some(source.progress().read_len), source.progress().total_len);
-        assert_eq!(source.reader().packets(), PACKETS);
+        assert_eq!(source.reader.packets(), PACKETS);
     }
 
     #[test]

@@ -3,4 +3,4 @@
 mod decompress;
 mod file;
 
-pub(crate) use file::{FileSource, Progress, SourceError};
+pub(crate) use file::{FileSource, SourceError};
