@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mirrorscope_core::capture::{CaptureError, CaptureReader};
+use mirrorscope_core::LinkType;
+use mirrorscope_core::capture::{
+    CaptureError, CaptureReader, InterfaceHeader, Packet, PcapWriter, PcapngWriter, SectionHeader, Statistics,
+};
 
 /// Files on which we differ from Wireshark's tools on purpose: (file, packets we read, why).
 const EXCEPTIONS: &[(&str, u64, &str)] = &[
@@ -147,6 +150,70 @@ fn any_chunking_of_any_capture_gives_the_same_packets_and_the_same_error() {
         let whole = read(&path, usize::MAX);
         for chunk_len in [1, 7, 1500] {
             assert_eq!(read(&path, chunk_len), whole, "{} in chunks of {chunk_len}", file.name);
+        }
+    }
+}
+
+#[test]
+fn capinfos_and_tshark_read_what_the_writers_write() {
+    let mut pcapng = Vec::new();
+    let header = SectionHeader { application: Some("mirrorscope"), ..SectionHeader::default() };
+    let mut writer = PcapngWriter::begin(&mut pcapng, &header);
+    let interface = InterfaceHeader {
+        link_type: LinkType::ETHERNET,
+        snap_len: 0,
+        name: Some("vni 7"),
+        description: Some("ENI"),
+    };
+    let id = writer.interface(&mut pcapng, &interface);
+    let mut pcap = Vec::new();
+    let mut pcap_writer = PcapWriter::begin(&mut pcap, LinkType::ETHERNET, 0);
+    let mut expected = Vec::new();
+    for number in 0..100_u32 {
+        let data = vec![number as u8; 60 + number as usize];
+        let timestamp_ns = 1_700_000_000_123_456_789 + i64::from(number);
+        let packet = Packet {
+            interface: id,
+            timestamp_ns,
+            original_len: 1500,
+            data: &data,
+            comment: (number % 2 == 0).then_some("vpce-0123456789abcdef0"),
+        };
+        writer.packet(&mut pcapng, &packet);
+        pcap_writer.packet(&mut pcap, &packet);
+        expected.push((timestamp_ns, 1500, data.len() as u32));
+    }
+    let statistics = Statistics { received: Some(100), dropped: Some(0), ..Statistics::default() };
+    writer.statistics(&mut pcapng, id, 1_700_000_001_000_000_000, &statistics);
+    for (name, bytes) in [("written.pcapng", pcapng), ("written.pcap", pcap)] {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        std::fs::write(&path, bytes).expect("the target directory is writable");
+        let Some(found) = tshark(&path) else { return };
+        assert_eq!(found, expected, "{name}");
+        let complaints = Command::new("capinfos").arg(&path).output().map(|output| output.stderr);
+        assert_eq!(
+            complaints.map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default(),
+            ""
+        );
+    }
+}
+
+#[test]
+fn captures_with_damaged_packets_keep_their_framing() {
+    let Some(captures) = captures() else { return };
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("damaged");
+    for file in manifest(&captures).iter().filter(|file| file.packets > 0).step_by(9) {
+        let output = Command::new("editcap")
+            .args(["-E", "0.02", "--seed", "7", "-F", "pcapng"])
+            .args([captures.join(&file.name), path.clone()])
+            .output();
+        let Ok(output) = output else {
+            println!("SKIPPED: editcap is not installed (apt-get install wireshark-common)");
+            return;
+        };
+        if output.status.success() && !EXCEPTIONS.iter().any(|(name, ..)| *name == file.name) {
+            let Capture { seen, error, .. } = read(&path, 1500);
+            assert_eq!((seen.len() as u64, error), (file.packets, None), "{}", file.name);
         }
     }
 }

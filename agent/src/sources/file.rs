@@ -269,7 +269,7 @@ mod tests {
 
     use super::*;
 
-    const PACKETS: u64 = 3000;
+    const PACKETS: u64 = 800;
 
     /// A file that is removed when the test ends.
     struct Scratch(PathBuf);
