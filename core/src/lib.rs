@@ -14,6 +14,7 @@
 pub mod aws;
 pub mod capture;
 pub mod error;
+mod express;
 pub mod field;
 pub mod layers;
 pub mod packet;

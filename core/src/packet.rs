@@ -7,6 +7,7 @@ use crate::{
         gwlb::GwlbContext,
         mirror::{MirrorContext, MirrorIdentity},
     },
+    express,
     layers::{Layer, ipv6_ext, vxlan},
     record::Record,
     stack::{Decoder, Span, Stack},
@@ -41,11 +42,34 @@ impl<'a> Packet<'a> {
     /// Decodes `record` and finds out how it came.
     #[inline]
     pub fn decode(decoder: &Decoder, record: Record<'a>) -> Self {
-        let stack = Stack::new(record.data);
-        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
-        decoder.decode_into(&record, &mut packet.stack);
-        (packet.envelope, packet.subject) = envelope(&packet.stack);
+        let mut packet = Self::undecoded(record);
+        if decoder.decode_express(&record, &mut packet.stack)
+            && let Some(context) = express::context(record.data)
+        {
+            packet.envelope = Envelope::Mirrored(context);
+            packet.subject = express::LAYERS;
+        } else {
+            packet.walk(decoder);
+        }
         packet
+    }
+
+    /// As [`Packet::decode`], layer by layer from the first octet on.
+    #[cfg(test)]
+    pub(crate) fn decode_by_walk(decoder: &Decoder, record: Record<'a>) -> Self {
+        let mut packet = Self::undecoded(record);
+        packet.walk(decoder);
+        packet
+    }
+
+    #[inline]
+    fn undecoded(record: Record<'a>) -> Self {
+        Self { record, stack: Stack::new(record.data), envelope: Envelope::Bare, subject: 0 }
+    }
+
+    fn walk(&mut self, decoder: &Decoder) {
+        decoder.decode_into(&self.record, &mut self.stack);
+        (self.envelope, self.subject) = envelope(&self.stack);
     }
 
     /// The layers of the mirrored or inline packet, or of the whole record where there is no envelope.
