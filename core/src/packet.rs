@@ -39,10 +39,12 @@ pub enum Envelope {
 }
 
 impl<'a> Packet<'a> {
-    /// Decodes `record` and finds out how it came.
-    #[inline]
+    /// Decodes `record` and finds out how it came. Always inlined: a packet is large, and would be copied to its
+    /// caller otherwise.
+    #[inline(always)]
     pub fn decode(decoder: &Decoder, record: Record<'a>) -> Self {
-        let mut packet = Self::undecoded(record);
+        let stack = Stack::new(record.data);
+        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
         if decoder.decode_express(&record, &mut packet.stack)
             && let Some(context) = express::context(record.data)
         {
@@ -57,14 +59,10 @@ impl<'a> Packet<'a> {
     /// As [`Packet::decode`], layer by layer from the first octet on.
     #[cfg(test)]
     pub(crate) fn decode_by_walk(decoder: &Decoder, record: Record<'a>) -> Self {
-        let mut packet = Self::undecoded(record);
+        let stack = Stack::new(record.data);
+        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
         packet.walk(decoder);
         packet
-    }
-
-    #[inline]
-    fn undecoded(record: Record<'a>) -> Self {
-        Self { record, stack: Stack::new(record.data), envelope: Envelope::Bare, subject: 0 }
     }
 
     fn walk(&mut self, decoder: &Decoder) {
