@@ -1,4 +1,4 @@
-//! One JSON object a packet, on one line: `core/schema/packet.schema.json` says what each member means.
+//! One JSON object a packet, on one line: `agent/schema/packet.schema.json` says what each member means.
 //!
 //! Members describe the mirrored (or inline) packet; what the tunnels say stands in `mirror`, `gwlb` and
 //! `outer`. A member that does not apply is left out, never null.

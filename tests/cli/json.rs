@@ -1,0 +1,65 @@
+//! `read --json` keeps to the schema that the project publishes, for every capture there is.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use mirrorscope_tests::{fixture, mirrorscope_bin, shared_dir, skip, workspace_root};
+
+fn schema() -> (Schemas, SchemaIndex) {
+    let mut schemas = Schemas::new();
+    let path = workspace_root().join("agent/schema/packet.schema.json");
+    let index = Compiler::new().compile(&path.display().to_string(), &mut schemas);
+    (schemas, index.expect("the schema is one"))
+}
+
+fn assert_valid(captures: &[PathBuf]) {
+    let (schemas, index) = schema();
+    for capture in captures {
+        let output = Command::new(mirrorscope_bin()).args(["read", "--json", "-q"]).arg(capture).output();
+        let output = output.expect("the program starts").stdout;
+        for line in output.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
+            let packet = serde_json::from_slice(line).expect("each line is JSON");
+            if let Err(error) = schemas.validate(&packet, index) {
+                panic!("{}: {error}\n{packet}", capture.display());
+            }
+        }
+    }
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] })
+        .collect()
+}
+
+#[test]
+fn the_missions_captures_keep_to_the_schema() {
+    assert_valid(&["mirror/ping-curl-traceroute.pcap", "mirror/ssm-tcp443.pcap"].map(fixture));
+}
+
+#[test]
+fn every_shared_capture_keeps_to_the_schema() {
+    match shared_dir() {
+        Some(shared) => assert_valid(&files(&shared.join("captures/peers"))),
+        None => skip("the JSON of the shared captures (no ../shared)"),
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_is_not_in_it() {
+    let (schemas, index) = schema();
+    let output = Command::new(mirrorscope_bin())
+        .args(["read", "--json", "-c", "1"])
+        .arg(fixture("mirror/ssm-tcp443.pcap"))
+        .output()
+        .expect("the program starts");
+    let mut packet: serde_json::Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    assert!(schemas.validate(&packet, index).is_ok());
+    packet["mirror"]["vni"] = "9325541".into();
+    assert!(schemas.validate(&packet, index).is_err(), "a number as text");
+}
