@@ -5,4 +5,5 @@ pub mod detail;
 pub mod json;
 pub mod line;
 pub mod sessions;
+pub mod tcpdump;
 pub mod time;
