@@ -1,0 +1,135 @@
+//! Which UDP and TCP ports tcpdump hands to which of its printers, in the order in which it asks.
+//!
+//! The first row that claims either port wins. Ports of printers that we do not have are listed all the same,
+//! because they take a packet away from those that we have.
+
+/// A printer behind a transport protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum App {
+    /// Nothing to add to the transport's own line.
+    None,
+    /// tcpdump has a printer and we have not.
+    Foreign,
+    /// A protocol of lines, by its name.
+    Text(&'static str),
+    /// DNS; `true` on the multicast port.
+    Dns(bool),
+    Vxlan,
+    Geneve,
+}
+
+/// A rank that no port claims.
+const UNCLAIMED: u8 = u8::MAX;
+
+/// The printer for a UDP datagram.
+#[inline]
+pub(super) fn udp(src: u16, dst: u16) -> App {
+    match udp_rank(src, false).min(udp_rank(dst, true)) {
+        0 => App::Dns(false),
+        1 => App::Dns(true),
+        SIP => App::Text("SIP"),
+        VXLAN => App::Vxlan,
+        GENEVE => App::Geneve,
+        UNCLAIMED => App::None,
+        _ => App::Foreign,
+    }
+}
+
+const SIP: u8 = 40;
+const VXLAN: u8 = 43;
+const GENEVE: u8 = 44;
+
+/// Position of a port among tcpdump's questions. A few are asked of one side only.
+#[inline]
+const fn udp_rank(port: u16, is_dst: bool) -> u8 {
+    match (port, is_dst) {
+        (53, _) => 0,
+        (5353, _) => 1,
+        (525, _) => 2,
+        (69, _) => 3,
+        (67 | 68, _) => 4,
+        (520, _) => 5,
+        (654, _) => 6,
+        (500, _) => 7,
+        (4500, _) => 8,
+        (7500 | 8500, _) => 9,
+        (161 | 162, _) => 10,
+        (123, _) => 11,
+        (88 | 750, _) => 12,
+        (1701, _) => 13,
+        (3456, true) => 16,
+        (2103 | 2104, _) => 17,
+        (7000..=7009, _) => 18,
+        (521, _) => 19,
+        (546 | 547, _) => 20,
+        (5359, _) => 21,
+        (6696 | 6697, _) => 22,
+        (8231, _) => 23,
+        (4567, true) => 24,
+        (496, _) => 25,
+        (1645 | 1812 | 1646 | 1813 | 1700 | 3799, _) => 26,
+        (1985, true) => 27,
+        (921, _) => 28,
+        (646, _) => 29,
+        (698, _) => 30,
+        (3503, _) => 31,
+        (49152, false) => 32,
+        (3784 | 4784 | 6784 | 3785, true) => 33,
+        (701, _) => 34,
+        (1589, _) => 35,
+        (6343, _) => 36,
+        (12223, _) => 37,
+        (12222, _) => 39,
+        (5060, _) => SIP,
+        (514, _) => 41,
+        (8472, _) => 42,
+        (4789, _) => VXLAN,
+        (6081, _) => GENEVE,
+        (4342, _) => 45,
+        (4790, _) => 46,
+        (17754, _) => 47,
+        (6635, _) => 48,
+        (319 | 320, _) => 49,
+        (30490, _) => 50,
+        _ => UNCLAIMED,
+    }
+}
+
+/// The printer for the payload of a TCP segment.
+#[inline]
+pub(super) fn tcp(src: u16, dst: u16) -> App {
+    match tcp_rank(src).min(tcp_rank(dst)) {
+        1 => App::Text("SMTP"),
+        2 => App::Text("WHOIS"),
+        11 => App::Text("FTP"),
+        12 => App::Text("HTTP"),
+        13 => App::Text("RTSP"),
+        14 => App::Dns(false),
+        UNCLAIMED => App::None,
+        _ => App::Foreign,
+    }
+}
+
+#[inline]
+const fn tcp_rank(port: u16) -> u8 {
+    match port {
+        23 => 0,
+        25 => 1,
+        43 => 2,
+        179 => 3,
+        1723 => 4,
+        6379 => 5,
+        22 => 6,
+        10288 => 9,
+        6633 | 6653 => 10,
+        21 => 11,
+        80 | 8080 => 12,
+        554 | 8554 => 13,
+        53 => 14,
+        639 => 15,
+        323 => 16,
+        646 => 17,
+        2049 => 18,
+        _ => UNCLAIMED,
+    }
+}
