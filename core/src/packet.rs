@@ -41,9 +41,11 @@ impl<'a> Packet<'a> {
     /// Decodes `record` and finds out how it came.
     #[inline]
     pub fn decode(decoder: &Decoder, record: Record<'a>) -> Self {
-        let stack = decoder.decode(&record);
-        let (envelope, subject) = envelope(&stack);
-        Self { record, stack, envelope, subject }
+        let stack = Stack::new(record.data);
+        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
+        decoder.decode_into(&record, &mut packet.stack);
+        (packet.envelope, packet.subject) = envelope(&packet.stack);
+        packet
     }
 
     /// The layers of the mirrored or inline packet, or of the whole record where there is no envelope.
@@ -60,11 +62,17 @@ impl<'a> Packet<'a> {
     /// Octets of the subject on the wire: the mirrored frame or inline packet by its lengths, else the record.
     #[inline]
     pub fn subject_len(&self) -> u32 {
-        match (self.subject_layers().first(), self.envelope_layers().last()) {
-            (Some(first), _) => first.wire_len(),
-            (None, Some(tunnel)) => tunnel.payload_len(),
-            (None, None) => self.record.original_len,
+        match (self.subject_layers(), self.envelope_layers().last()) {
+            ([first, ..], _) => self.subject_end().saturating_sub(first.offset),
+            ([], Some(tunnel)) => tunnel.payload_len(),
+            ([], None) => self.record.original_len,
         }
+    }
+
+    /// A mirror session with a packet length cuts the frame, so that only the IP header inside knows its length.
+    #[inline]
+    fn subject_end(&self) -> u32 {
+        self.subject_layers().iter().map(|span| span.end).max().unwrap_or_default()
     }
 
     /// The captured octets of the subject.

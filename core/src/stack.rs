@@ -110,6 +110,11 @@ pub struct Stack<'a> {
 }
 
 impl<'a> Stack<'a> {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, layers: ArrayVec::new(), stop: None }
+    }
+
     /// The layers that were reached, outermost first. The last one may be incomplete: see [`Stack::stop`].
     #[inline]
     pub fn layers(&self) -> &[Span] {
@@ -159,18 +164,29 @@ impl Decoder {
     /// Walks through the layers of `record`. Allocates nothing and cannot fail.
     #[inline]
     pub fn decode<'a>(&self, record: &Record<'a>) -> Stack<'a> {
+        let mut stack = Stack::new(record.data);
+        self.decode_into(record, &mut stack);
+        stack
+    }
+
+    /// As [`Decoder::decode`], into an empty stack that already lies where it is wanted: moving one costs as
+    /// much as reading two headers.
+    #[inline]
+    pub(crate) fn decode_into(&self, record: &Record<'_>, stack: &mut Stack<'_>) {
         let captured = record.data.len() as u32;
         let first = layers::by_link_type(record.link_type, record.data);
-        self.walk(record.data, first, record.link_type.0, record.original_len.max(captured))
+        self.walk(stack, first, record.link_type.0, record.original_len.max(captured));
     }
 
     /// Walks through octets that begin with an IP header, as an ICMP error quotes them.
     pub fn decode_ip<'a>(&self, bytes: &'a [u8]) -> Stack<'a> {
-        self.walk(bytes, layers::by_ip_version(bytes), 0, bytes.len() as u32)
+        let mut stack = Stack::new(bytes);
+        self.walk(&mut stack, layers::by_ip_version(bytes), 0, bytes.len() as u32);
+        stack
     }
 
-    fn walk<'a>(&self, bytes: &'a [u8], first: Option<Layer>, via: u16, end: u32) -> Stack<'a> {
-        let mut stack = Stack { bytes, layers: ArrayVec::new(), stop: None };
+    fn walk(&self, stack: &mut Stack<'_>, first: Option<Layer>, via: u16, end: u32) {
+        let bytes = stack.bytes;
         let mut at = Cursor { bytes, offset: 0, limit: bytes.len() as u32, end, via };
         let mut next = first;
         while let Some(layer) = next {
@@ -180,9 +196,8 @@ impl Decoder {
                     Some(DecodeError { layer, offset, needed, had: needed + 1, cause: Cause::TooDeep });
                 break;
             }
-            next = self.step(&mut stack, &mut at, layer);
+            next = self.step(stack, &mut at, layer);
         }
-        stack
     }
 
     /// Reads one header, adds its span, moves the cursor behind it and names the layer that follows.

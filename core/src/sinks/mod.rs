@@ -4,6 +4,7 @@ pub mod brief;
 pub mod detail;
 pub mod json;
 pub mod line;
+pub mod pcapng;
 pub mod sessions;
 pub mod tcpdump;
 pub mod time;

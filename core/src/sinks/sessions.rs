@@ -61,7 +61,7 @@ impl Sessions {
     /// Counts one packet.
     #[inline]
     pub fn observe(&mut self, packet: &Packet<'_>) {
-        let key = key(packet);
+        let key = Key::of(packet);
         let row = self.row(key, packet.record.timestamp_ns);
         let counters = &mut self.rows[row].1;
         counters.packets += 1;
@@ -112,11 +112,15 @@ impl Counters {
     }
 }
 
-fn key(packet: &Packet<'_>) -> Key {
-    match &packet.envelope {
-        Envelope::Mirrored(context) => Key::Mirrored(context.identity),
-        Envelope::Inline(gwlb) => Key::Inline(gwlb.map(|gwlb| gwlb.endpoint_id)),
-        Envelope::Bare => Key::Bare,
+impl Key {
+    /// The row that counts `packet`.
+    #[inline]
+    pub fn of(packet: &Packet<'_>) -> Self {
+        match &packet.envelope {
+            Envelope::Mirrored(context) => Self::Mirrored(context.identity),
+            Envelope::Inline(gwlb) => Self::Inline(gwlb.map(|gwlb| gwlb.endpoint_id)),
+            Envelope::Bare => Self::Bare,
+        }
     }
 }
 
