@@ -1,0 +1,247 @@
+//! The tcpdump style prints what the real tcpdump 4.99.3 prints: over every shared capture that it can read, at
+//! least 99 of 100 packets of each protocol that we claim.
+//!
+//! A packet is classed by what tcpdump's own text shows, tunnels apart from what they carry. Those that differ go
+//! to `tcpdump-differences.txt` in the target folder; why they differ is told in `tcpdump-differences.md` here.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use mirrorscope_core::capture::CaptureReader;
+use mirrorscope_core::record::LinkType;
+use mirrorscope_core::sinks::line::Line;
+use mirrorscope_core::sinks::tcpdump::{TcpdumpOptions, TcpdumpStyle};
+use mirrorscope_tests::{fixture, shared_dir, skip, tool};
+
+/// Least share of identical packets, in percent, for each class in [`CLAIMED`].
+const LEAST_SHARE: f64 = 99.0;
+/// Classes that we claim, as [`classes`] names them.
+const CLAIMED: [&str; 13] = [
+    "TCP",
+    "UDP",
+    "DNS",
+    "HTTP",
+    "ICMP",
+    "ICMPv6",
+    "IGMP",
+    "ARP",
+    "IPv4 fragment",
+    "IPv6 fragment",
+    "VLAN",
+    "Geneve",
+    "VXLAN",
+];
+/// The version whose text we match.
+const VERSION: &str = "4.99.3";
+
+#[test]
+fn the_missions_captures_print_byte_for_byte_as_tcpdump_prints_them() {
+    for name in ["ping-curl-traceroute", "ssm-tcp443"] {
+        let expected = fs::read(fixture(&format!("mirror/{name}.tcpdump.txt"))).unwrap();
+        let mut style = TcpdumpStyle::new(TcpdumpOptions::default());
+        let mut line = Line::default();
+        for_each_record(&fixture(&format!("mirror/{name}.pcap")), |record, _| {
+            style.print_record(record, &mut line);
+        });
+        assert_eq!(String::from_utf8_lossy(line.as_bytes()), String::from_utf8_lossy(&expected), "{name}");
+    }
+}
+
+#[test]
+fn shared_captures_print_as_tcpdump_prints_them() {
+    let Some(shared) = shared_dir() else {
+        return skip("tcpdump's text of the shared captures: set MIRRORSCOPE_SHARED to their folder");
+    };
+    let Some(tcpdump) = tool("tcpdump").filter(|program| is_right_version(program)) else {
+        return skip("tcpdump's text of the shared captures: install tcpdump 4.99.3 (Debian 12)");
+    };
+    let mut table = Table::default();
+    for file in files_below(&shared.join("captures")) {
+        compare(&tcpdump, &file, &mut table);
+    }
+    let report = target_dir().join("tcpdump-differences.txt");
+    fs::write(&report, &table.differences).unwrap();
+    println!("{}differences: {}", table.text(), report.display());
+    for class in CLAIMED {
+        let (packets, identical) = table.classes.get(class).copied().unwrap_or_default();
+        assert!(packets > 0, "no packet of class {class}");
+        let share = 100.0 * identical as f64 / packets as f64;
+        assert!(share >= LEAST_SHARE, "{class}: {share:.2} % of {packets} packets are identical");
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    /// Packets and identical ones of each class.
+    classes: BTreeMap<&'static str, (u64, u64)>,
+    differences: String,
+}
+
+impl Table {
+    fn text(&self) -> String {
+        let mut text = format!("{:16}{:>9}{:>11}{:>9}\n", "protocol", "packets", "identical", "share");
+        for (class, (packets, identical)) in &self.classes {
+            let share = 100.0 * *identical as f64 / *packets as f64;
+            let _ = writeln!(text, "{class:16}{packets:9}{identical:11}{share:8.2}%");
+        }
+        text
+    }
+}
+
+/// Compares the packets that tcpdump printed; what it refuses to read is not its text.
+fn compare(tcpdump: &Path, file: &Path, table: &mut Table) {
+    let output = Command::new(tcpdump)
+        .args(["-#", "-tttt", "-nn", "-r"])
+        .arg(file)
+        .env("TZ", "UTC")
+        .output()
+        .expect("tcpdump starts");
+    let mut theirs = packets(&output.stdout).into_iter();
+    let options = TcpdumpOptions { number: true, ..TcpdumpOptions::default() };
+    let (mut style, mut line) = (TcpdumpStyle::new(options), Line::default());
+    for_each_record(file, |record, frame| {
+        line.clear();
+        style.print_record(record, &mut line);
+        let Some(theirs) = theirs.next() else { return };
+        let theirs = String::from_utf8_lossy(theirs);
+        let theirs = without_interface(&theirs, record.link_type);
+        let ours = String::from_utf8_lossy(line.as_bytes());
+        let classes = classes(&theirs, frame);
+        let identical = theirs == ours;
+        for class in &classes {
+            let (packets, same) = table.classes.entry(class).or_default();
+            *packets += 1;
+            *same += u64::from(identical);
+        }
+        if !identical {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            let _ = write!(table.differences, "{name} {classes:?}\n- {theirs}+ {ours}");
+        }
+    });
+}
+
+/// tcpdump asks the machine that it runs on for the name of the interface that another machine captured on; we say
+/// `?`, as it does for one that does not exist.
+fn without_interface(text: &str, link_type: LinkType) -> String {
+    const NAME_AT: usize = "    1  2022-06-30 08:55:14.941738 ".len();
+    match (link_type, text.get(..NAME_AT), text.get(NAME_AT..)) {
+        (LinkType::LINUX_SLL2, Some(before), Some(after)) => {
+            let rest = after.trim_start_matches(|c: char| c != ' ').trim_start();
+            format!("{before}?     {rest}")
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// Cuts tcpdump's output where the next packet's number begins a line.
+fn packets(text: &[u8]) -> Vec<&[u8]> {
+    let (mut packets, mut start, mut at) = (Vec::new(), 0, 0);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
+        let next = format!("{:5}  ", packets.len() + 2);
+        if at > 0 && line.starts_with(next.as_bytes()) {
+            packets.push(&text[start..at]);
+            start = at;
+        }
+        at += line.len();
+    }
+    if start < text.len() {
+        packets.push(&text[start..]);
+    }
+    packets
+}
+
+/// What tcpdump's text shows: the tunnels, and the protocol within the innermost of them.
+fn classes(text: &str, frame: &[u8]) -> Vec<&'static str> {
+    let mut classes = Vec::new();
+    if matches!(frame.get(12..14), Some([0x81, 0x00] | [0x88, 0xa8] | [0x91, 0x00])) {
+        classes.push("VLAN");
+    }
+    for (mark, class) in [(": Geneve", "Geneve"), (": VXLAN", "VXLAN"), ("GREv", "GRE")] {
+        if text.contains(mark) {
+            classes.push(class);
+        }
+    }
+    let innermost = text.rfind("IP6 ").max(text.rfind("IP ")).unwrap_or(0);
+    classes.push(protocol(&text[innermost..]));
+    classes
+}
+
+fn protocol(text: &str) -> &'static str {
+    let first_line = text.lines().next().unwrap_or_default();
+    let has_port = |ports: &[&str]| {
+        let endpoints = first_line.split(": ").next().unwrap_or_default();
+        endpoints.split([' ', '\t']).any(|word| ports.iter().any(|port| word.ends_with(port)))
+    };
+    let behind_length = first_line.rsplit(", length ").next().unwrap_or_default();
+    let is_last = behind_length.bytes().all(|byte| byte.is_ascii_digit());
+    if first_line.contains(": HTTP") {
+        "HTTP"
+    } else if first_line.contains(" Flags [") && first_line.contains(", win ") {
+        if is_last { "TCP" } else if has_port(&[".53"]) { "DNS" } else { "other over TCP" }
+    } else if first_line.contains(": UDP, ") {
+        "UDP"
+    } else if first_line.contains(" frag (") {
+        "IPv6 fragment"
+    } else if has_port(&[".53", ".5353"]) {
+        "DNS"
+    } else if first_line.contains(": ICMP6, ") {
+        "ICMPv6"
+    } else if first_line.contains(": ICMP ") {
+        "ICMP"
+    } else if first_line.contains(": igmp ") {
+        "IGMP"
+    } else if first_line.contains("ARP, ") {
+        "ARP"
+    } else if first_line.contains(": ip-proto-") {
+        "IPv4 fragment"
+    } else {
+        "other"
+    }
+}
+
+/// Runs through a capture's records up to its first damage, with the octets of Ethernet frames.
+fn for_each_record(file: &Path, mut each: impl FnMut(&mirrorscope_core::Record<'_>, &[u8])) {
+    let bytes = fs::read(file).unwrap();
+    let mut reader = CaptureReader::new();
+    let mut rest = &bytes[..];
+    loop {
+        while let Ok(Some(record)) = reader.next() {
+            let frame = if record.link_type == LinkType::ETHERNET { record.data } else { &[] };
+            each(&record, frame);
+        }
+        if rest.is_empty() {
+            return;
+        }
+        rest = reader.push(rest);
+    }
+}
+
+fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let is_capture = |path: &Path| {
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        ["pcap", "pcapng", "cap", "dmp"].contains(&&*extension)
+    };
+    let below = files.into_iter().flat_map(|path| match path.is_dir() {
+        true => files_below(&path),
+        false if is_capture(&path) => vec![path],
+        false => vec![],
+    });
+    below.collect()
+}
+
+fn is_right_version(tcpdump: &Path) -> bool {
+    let output = Command::new(tcpdump).arg("--version").output();
+    output.is_ok_and(|output| {
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).contains(VERSION)
+    })
+}
+
+fn target_dir() -> PathBuf {
+    let executable = std::env::current_exe().unwrap();
+    executable.ancestors().nth(3).unwrap_or(&executable).to_owned()
+}
