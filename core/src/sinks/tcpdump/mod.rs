@@ -2,9 +2,13 @@
 
 use core::net::IpAddr;
 
+mod chars;
 mod dns;
+mod dns_names;
+mod dns_options;
 mod http;
 mod icmp6;
+mod icmp6_rare;
 mod igmp;
 
 /// What the printer of an application's message is told of the layers around it.
