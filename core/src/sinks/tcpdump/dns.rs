@@ -338,3 +338,124 @@ fn bit_label(line: &mut Line, bits: u16, octets: &[u8]) {
     }
     line.byte(b'/').uint(bits).byte(b']');
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::tcpdump::sample;
+
+    const QUERY: &[u8] = b"\x10\xe1\x01\0\0\x01\0\0\0\0\0\0\x07example\x03com\0\0\x01\0\x01";
+
+    fn printed(bytes: &[u8], ctx: &Ctx<'_>) -> String {
+        sample::printed(|line| print(line, bytes, bytes.len() as u32, ctx))
+    }
+
+    fn over_udp(bytes: &[u8]) -> String {
+        printed(bytes, &sample::ctx())
+    }
+
+    /// A response to [`QUERY`] with one answer, whose name is a pointer.
+    fn response(record_type: u8, data: &[u8]) -> Vec<u8> {
+        let mut message = QUERY.to_vec();
+        message[2..8].copy_from_slice(b"\x81\x80\0\x01\0\x01");
+        message.extend([0xc0, 12, 0, record_type, 0, 1, 0, 0, 0, 60]);
+        message.extend((data.len() as u16).to_be_bytes());
+        message.extend(data);
+        message
+    }
+
+    fn answer(record_type: u8, data: &[u8]) -> String {
+        let text = over_udp(&response(record_type, data));
+        let text = text.strip_prefix("4321 1/0/0 ").unwrap_or(&text);
+        text.rsplit_once(" (").map_or(text, |(answer, _)| answer).to_owned()
+    }
+
+    #[test]
+    fn query_shows_flags_counts_type_name_and_length() {
+        assert_eq!(over_udp(QUERY), "4321+ A? example.com. (29)");
+        let mut odd = QUERY.to_vec();
+        odd[2..12].copy_from_slice(b"\x28\x10\0\x01\0\x02\0\x03\0\x04");
+        assert_eq!(over_udp(&odd), "4321 update% [2a] [3n] [4au] A? example.com. (29)");
+    }
+
+    #[test]
+    fn records_are_shown_by_type() {
+        assert_eq!(answer(1, &[192, 0, 2, 1]), "A 192.0.2.1");
+        assert_eq!(answer(28, b"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"), "AAAA 2001:db8::1");
+        assert_eq!(answer(5, b"\x03www\xc0\x0c"), "CNAME www.example.com.");
+        assert_eq!(answer(15, b"\0\x0a\x02mx\xc0\x0c"), "MX mx.example.com. 10");
+        assert_eq!(answer(16, b"\x02a\x01\x01\xe9"), "TXT \"a^A\" \"M-i\"");
+        assert_eq!(answer(33, b"\0\x01\0\x02\x01\xbb\x01h\0"), "SRV h.:443 1 2");
+        assert_eq!(answer(6, b"\0\0abcdefghijklmnopqrst"), "SOA");
+        assert_eq!(answer(38, b"\x78\x05\x01x\0"), "A6 120 ::5 x.");
+        assert_eq!(answer(200, b"?"), "Type200");
+        assert_eq!(answer(2, b"\0"), "NS .");
+    }
+
+    #[test]
+    fn options_of_edns_are_shown_and_extend_the_response_code() {
+        let cookie = b"\0\x0a\0\x08\x01\x23\x45\x67\x89\xab\xcd\xef\0\x0b\0\x02\0\x0f";
+        let shown = "OPT UDPsize=1 [COOKIE 0123456789abcdef,KEEPALIVE 1.5 sec]";
+        assert_eq!(answer(41, cookie), shown);
+        assert_eq!(answer(41, b"\0\x08\0\x07\0\x01\x18\0\xc0\0\x02"), "OPT UDPsize=1 [ECS 192.0.2.0/24/0]");
+        assert_eq!(answer(41, b"\0\x08\0\x02\0\x01"), "OPT UDPsize=1 [ECS  (invalid)]");
+        let mut bad_version = QUERY.to_vec();
+        bad_version[2..12].copy_from_slice(b"\x81\x80\0\x01\0\0\0\0\0\x01");
+        bad_version.extend(b"\0\0\x29\x10\0\x01\0\x80\0\0\0");
+        assert_eq!(over_udp(&bad_version), "4321 BadVers 0/0/1 (40)");
+    }
+
+    #[test]
+    fn multicast_dns_shows_its_class_bit() {
+        let mdns = Ctx { mdns: true, ..sample::ctx() };
+        assert_eq!(printed(QUERY, &mdns), "4321+ A (QM)? example.com. (29)");
+        let mut unicast = QUERY.to_vec();
+        unicast[27] = 0x80;
+        assert_eq!(printed(&unicast, &mdns), "4321+ A (QU)? example.com. (29)");
+        assert_eq!(over_udp(&unicast), "4321+ A (Class 32769)? example.com. (29)");
+    }
+
+    #[test]
+    fn message_over_tcp_must_fill_its_segment() {
+        let tcp = Ctx { over_tcp: true, ..sample::ctx() };
+        let with_prefix = |len: u8| [&[0, len], QUERY].concat();
+        assert_eq!(printed(&with_prefix(29), &tcp), " 4321+ A? example.com. (29)");
+        assert_eq!(printed(&with_prefix(30), &tcp), " [prefix length(30) != length(29)] (invalid)");
+        assert_eq!(printed(&[0], &tcp), " [DNS over TCP: length 1 < 2] (invalid)");
+    }
+
+    #[test]
+    fn what_is_cut_or_wrong_is_marked_behind_what_was_read() {
+        let whole = response(5, b"\x03www\xc0\x0c");
+        let cut = |len: usize| sample::printed(|line| print(line, &whole[..len], 51, &sample::ctx()));
+        assert_eq!(cut(8), " [|domain]");
+        assert_eq!(cut(14), "4321 [|domain]");
+        assert_eq!(cut(29), "4321 1/0/0 (51)");
+        assert_eq!(cut(43), "4321 1/0/0 CNAME [|domain]");
+        assert_eq!(over_udp(b"\0\x01\0"), "domain [length 3 < 12] (invalid)");
+        assert_eq!(over_udp(&response(5, b"\x03www\xc0\x50")), "4321 1/0/0 CNAME www.<BAD PTR> [|domain]");
+    }
+
+    #[test]
+    fn name_beyond_255_octets_is_cut_off() {
+        let mut message = b"\0\x07\0\0\0\x01\0\0\0\0\0\0".to_vec();
+        for _ in 0..5 {
+            message.push(63);
+            message.extend([b'x'; 63]);
+        }
+        message.extend(b"\0\0\x01\0\x01");
+        let label = "x".repeat(63);
+        let shown =
+            format!("7 A? {label}.{label}.{label}.{label}.<DOMAIN NAME TOO LONG> ({})", message.len());
+        assert_eq!(over_udp(&message), shown);
+    }
+
+    #[test]
+    fn any_octets_are_printed_without_a_panic() {
+        for (len, bytes) in sample::noise(300) {
+            for ctx in [sample::ctx(), Ctx { over_tcp: true, mdns: true, ..sample::ctx() }] {
+                sample::printed(|line| print(line, &bytes, len, &ctx));
+            }
+        }
+    }
+}

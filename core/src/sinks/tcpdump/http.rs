@@ -164,3 +164,56 @@ const SIP_METHODS: &[&str] = &[
     "UPDATE",
     "PUBLISH",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::tcpdump::sample;
+
+    fn printed(protocol: &str, bytes: &[u8], wire_len: usize) -> String {
+        let ctx = Ctx { protocol, ..sample::ctx() };
+        sample::printed(|line| print(line, bytes, wire_len as u32, &ctx))
+    }
+
+    fn http(bytes: &[u8]) -> String {
+        printed("HTTP", bytes, bytes.len())
+    }
+
+    #[test]
+    fn request_and_status_lines_are_shown_and_bodies_are_not() {
+        assert_eq!(http(b"GET /a HTTP/1.1\r\nHost: a\r\n"), "HTTP: GET /a HTTP/1.1");
+        assert_eq!(http(b"propfind /a HTTP/1.1\n"), "HTTP: propfind /a HTTP/1.1");
+        assert_eq!(http(b"HTTP/1.1 200 OK\r\n\r\n"), "HTTP: HTTP/1.1 200 OK");
+        assert_eq!(http(b"<html>\r\n"), "HTTP");
+        assert_eq!(http(b"see 2000 words\r\n"), "HTTP");
+        assert_eq!(http(b""), "HTTP");
+        assert_eq!(printed("SIP", b"REGISTER sip:a SIP/2.0\r\n", 24), "SIP: REGISTER sip:a SIP/2.0");
+        assert_eq!(printed("SMTP", b"250 ok\r\n", 8), "SMTP: 250 ok");
+    }
+
+    #[test]
+    fn line_without_end_is_marked_and_one_that_is_not_text_is_left_out() {
+        assert_eq!(http(b"GET / HTTP/1.1"), "HTTP: GET / HTTP/1.1 [|http]");
+        assert_eq!(http(b"GET /\x80 HTTP/1.1\r\n"), "HTTP");
+        assert_eq!(http(b"GET /\rx"), "HTTP");
+        assert_eq!(http(b"GET /\r"), "HTTP");
+        assert_eq!(printed("HTTP", b"GET / HT", 18), "HTTP [|http]");
+        assert_eq!(printed("HTTP", b"GE", 18), "HTTP");
+        assert_eq!(printed("FTP", b"", 6), "FTP [|ftp]");
+    }
+
+    #[test]
+    fn first_word_longer_than_tcpdump_looks_is_no_method() {
+        let line = |len: usize| ["x".repeat(len).as_bytes(), b" 200 OK\r\n"].concat();
+        assert!(http(&line(128)).starts_with("HTTP: x"));
+        assert_eq!(http(&line(129)), "HTTP");
+    }
+
+    #[test]
+    fn any_octets_are_printed_without_a_panic() {
+        for (len, bytes) in sample::noise(200) {
+            printed("HTTP", &bytes, len as usize);
+            printed("SMTP", &bytes, len as usize);
+        }
+    }
+}

@@ -11,6 +11,7 @@ const IPV6_HEADER_LEN: usize = 40;
 const MLD_LEN: u32 = 24;
 const MLD2_QUERY_LEN: u32 = 28;
 const UNREACHABLE: u8 = 1;
+const CUT: &str = " [|icmp6]";
 
 /// What stands behind the message's own words.
 pub(super) enum Tail {
@@ -23,7 +24,11 @@ pub(super) enum Tail {
 }
 
 /// Prints one message. What is cut ends with `[|icmp6]`.
-pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>) {
+pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>) {
+    if ctx.src.is_ipv4() {
+        line.str("[ICMPv6 requires IPv6] (invalid)");
+        return;
+    }
     if wire_len == 0 {
         line.str("ICMP6, length 0 (invalid)");
         return;
@@ -32,16 +37,17 @@ pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>
         Some(Tail::Length) => _ = line.str(", length ").uint(wire_len),
         Some(Tail::Nothing) => {}
         Some(Tail::Octets) => {
-            chars::hex_lines(line, "\n\t", bytes);
+            chars::hex_lines(line, "\n\t", bytes.get(..wire_len as usize).unwrap_or(bytes));
             if wire_len as usize > bytes.len() {
-                line.str(" [|icmp6]");
+                line.str(CUT);
             }
         }
-        None => _ = line.str(" [|icmp6]"),
+        None => _ = line.str(CUT),
     }
 }
 
-/// Everything before the length; none where the message is cut.
+/// Everything before the length; none where the message is cut. A number that is cut takes the words before it
+/// along, so that every number is read before anything of its phrase is written.
 fn message(line: &mut Line, bytes: &[u8], wire_len: u32) -> Option<Tail> {
     let kind = *bytes.first()?;
     line.str("ICMP6, ");
@@ -52,7 +58,10 @@ fn message(line: &mut Line, bytes: &[u8], wire_len: u32) -> Option<Tail> {
     let code = *bytes.get(1)?;
     match kind {
         UNREACHABLE => return unreachable(line, bytes, code),
-        2 => _ = line.str(", mtu ").uint(u32_at(bytes, 4)?),
+        2 => {
+            let mtu = u32_at(bytes, 4)?;
+            line.str(", mtu ").uint(mtu);
+        }
         3 => time_exceeded(line, bytes, code)?,
         4 => parameter_problem(line, bytes, code)?,
         128 | 129 => {
@@ -70,10 +79,15 @@ fn message(line: &mut Line, bytes: &[u8], wire_len: u32) -> Option<Tail> {
             address(line, ", ", bytes, HEADER_LEN + 16)?;
             address(line, " to ", bytes, HEADER_LEN)?;
         }
-        138 => icmp6_rare::renumbering(line, bytes, code)?,
-        139 | 140 => icmp6_rare::node_information(line, bytes, wire_len, kind, code)?,
+        138 => marked(line, |line| icmp6_rare::renumbering(line, bytes, code)),
+        139 | 140 => {
+            marked(line, |line| icmp6_rare::node_information(line, bytes, wire_len, kind, code));
+        }
         143 => listener_report_2(line, bytes, wire_len)?,
-        144 | 146 => _ = line.str(", id 0x").hex(u16_at(bytes, 4)?.into(), 4),
+        144 | 146 => {
+            let id = u16_at(bytes, 4)?;
+            line.str(", id 0x").hex(id.into(), 4);
+        }
         155 => icmp6_rare::routing_for_lossy_networks(line, code),
         _ => {
             line.str(", length ").uint(wire_len);
@@ -81,6 +95,13 @@ fn message(line: &mut Line, bytes: &[u8], wire_len: u32) -> Option<Tail> {
         }
     }
     Some(Tail::Length)
+}
+
+/// These messages mark the cut themselves, before the length.
+fn marked(line: &mut Line, write: impl FnOnce(&mut Line) -> Option<()>) {
+    if write(line).is_none() {
+        line.str(CUT);
+    }
 }
 
 fn unreachable(line: &mut Line, bytes: &[u8], code: u8) -> Option<Tail> {
@@ -132,6 +153,7 @@ fn time_exceeded(line: &mut Line, bytes: &[u8], code: u8) -> Option<()> {
 
 fn parameter_problem(line: &mut Line, bytes: &[u8], code: u8) -> Option<()> {
     bytes.get(HEADER_LEN..HEADER_LEN + IPV6_HEADER_LEN)?;
+    let pointer = u32_at(bytes, 4)?;
     let what = match code {
         0 => "erroneous",
         1 => "next header",
@@ -142,7 +164,7 @@ fn parameter_problem(line: &mut Line, bytes: &[u8], code: u8) -> Option<()> {
             return Some(());
         }
     };
-    line.str(", ").str(what).str(" - octet ").uint(u32_at(bytes, 4)?);
+    line.str(", ").str(what).str(" - octet ").uint(pointer);
     Some(())
 }
 
@@ -156,8 +178,8 @@ fn listener(line: &mut Line, bytes: &[u8]) {
 
 /// A query of multicast listener discovery, version 2 (RFC 3810, 5.1).
 fn listener_query_2(line: &mut Line, bytes: &[u8], wire_len: u32) -> Option<()> {
-    u16_at(bytes, 4)?;
     line.str(" v2");
+    u16_at(bytes, 4)?;
     address(line, " [gaddr ", bytes, HEADER_LEN)?;
     let sources = u16_at(bytes, 26)?;
     if sources > 0 && wire_len < MLD2_QUERY_LEN + u32::from(sources) * 16 {
@@ -174,7 +196,8 @@ fn listener_report_2(line: &mut Line, bytes: &[u8], wire_len: u32) -> Option<()>
     if wire_len < HEADER_LEN as u32 {
         line.str(" [invalid len ").uint(wire_len).byte(b']');
     } else {
-        line.str(", ").uint(u16_at(bytes, 6)?).str(" group record(s)");
+        let groups = u16_at(bytes, 6)?;
+        line.str(", ").uint(groups).str(" group record(s)");
     }
     Some(())
 }
@@ -244,4 +267,77 @@ fn type_name(kind: u8) -> Option<&'static str> {
         201 => "mtrace message",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::tcpdump::sample;
+
+    fn printed(bytes: &[u8], wire_len: usize) -> String {
+        let ctx = Ctx { src: Ipv6Addr::LOCALHOST.into(), ..sample::ctx() };
+        sample::printed(|line| print(line, bytes, wire_len as u32, &ctx))
+    }
+
+    fn whole(parts: &[&[u8]]) -> String {
+        let bytes = parts.concat();
+        printed(&bytes, bytes.len())
+    }
+
+    const TARGET: &[u8] = b"\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x09";
+
+    /// An IPv6 header as an error quotes it, with this next header, to `fe80::9`.
+    fn quoted(next_header: u8) -> Vec<u8> {
+        [&[0x60, 0, 0, 0, 0, 8, next_header, 64][..], &[0x20; 16], TARGET].concat()
+    }
+
+    #[test]
+    fn everyday_messages_read_as_tcpdump_writes_them() {
+        assert_eq!(whole(&[b"\x80\0\0\0\0\x07\0\x02ab"]), "ICMP6, echo request, id 7, seq 2, length 10");
+        let solicitation = whole(&[b"\x87\0\0\0\0\0\0\0", TARGET]);
+        assert_eq!(solicitation, "ICMP6, neighbor solicitation, who has fe80::9, length 24");
+        assert_eq!(whole(&[b"\x02\0\0\0\0\0\x05\xdc"]), "ICMP6, packet too big, mtu 1500, length 8");
+        let report = whole(&[b"\x8f\0\0\0\0\0\0\x01"]);
+        assert_eq!(report, "ICMP6, multicast listener report v2, 1 group record(s), length 8");
+        let query = whole(&[b"\x82\0\0\0\x03\xe8\0\0", &[0; 16], b"\x02\x7d\0\0"]);
+        assert_eq!(query, "ICMP6, multicast listener query v2 [gaddr ::], length 28");
+    }
+
+    #[test]
+    fn errors_name_what_they_quote() {
+        let port = whole(&[b"\x01\x04\0\0\0\0\0\0", &quoted(17), b"\x04\0\0\x35\0\x08\0\0"]);
+        assert_eq!(port, "ICMP6, destination unreachable, unreachable port, fe80::9 udp port 53, length 56");
+        let route = whole(&[b"\x01\x01\0\0\0\0\0\0", &quoted(6)]);
+        assert_eq!(route, "ICMP6, destination unreachable,  unreachable prohibited fe80::9, length 48");
+        let hop_limit = whole(&[b"\x03\0\0\0\0\0\0\0", &quoted(6)]);
+        assert_eq!(hop_limit, "ICMP6, time exceeded in-transit for fe80::9, length 48");
+    }
+
+    #[test]
+    fn unknown_types_are_shown_in_hexadecimal() {
+        let shown = "ICMP6, unknown icmp6 type (7), length 6\n\t0x0000:  0700 0000 6162";
+        assert_eq!(whole(&[b"\x07\0\0\0ab"]), shown);
+    }
+
+    #[test]
+    fn what_is_cut_takes_its_words_along() {
+        assert_eq!(printed(b"", 0), "ICMP6, length 0 (invalid)");
+        assert_eq!(printed(b"", 8), " [|icmp6]");
+        assert_eq!(printed(b"\x87\0\0\0\0\0\0\0\xfe\x80", 24), "ICMP6, neighbor solicitation [|icmp6]");
+        let query = printed(b"\x82\0\0\0\x03\xe8\0\0", 28);
+        assert_eq!(query, "ICMP6, multicast listener query v2 [|icmp6]");
+    }
+
+    #[test]
+    fn any_octets_are_printed_without_a_panic() {
+        for (len, mut bytes) in sample::noise(60) {
+            for kind in 0..=u8::MAX {
+                if let Some([first, second, ..]) = bytes.get_mut(..2) {
+                    *first = kind;
+                    *second &= 7;
+                }
+                printed(&bytes, len as usize);
+            }
+        }
+    }
 }

@@ -77,7 +77,8 @@ fn node_answer(line: &mut Line, bytes: &[u8], answer: &[u8]) -> Option<()> {
         2 => {
             dns_name(line.str("DNS name"), answer.get(4..)?)?;
             if flags & 1 != 0 {
-                line.str(" [TTL=").uint(u32_at(answer, 0)?).byte(b']');
+                let ttl = u32_at(answer, 0)?;
+                line.str(" [TTL=").uint(ttl).byte(b']');
             }
         }
         3 => {
@@ -162,7 +163,8 @@ pub(super) fn renumbering(line: &mut Line, bytes: &[u8], code: u8) -> Option<()>
         255 => line.str(", sequence number reset"),
         _ => line.str(", code-#").uint(code),
     };
-    line.str(", seq=").uint(u32_at(bytes, 4)?);
+    let seq = u32_at(bytes, 4)?;
+    line.str(", seq=").uint(seq);
     if code == 0 { prefix_control(line, bytes.get(16..)?) } else { Some(()) }
 }
 

@@ -10,6 +10,9 @@ mod http;
 mod icmp6;
 mod icmp6_rare;
 mod igmp;
+mod igmp_routing;
+#[cfg(test)]
+mod sample;
 
 /// What the printer of an application's message is told of the layers around it.
 #[derive(Clone, Copy, Debug)]
