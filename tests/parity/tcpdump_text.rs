@@ -180,7 +180,13 @@ fn protocol(text: &str) -> &'static str {
     if first_line.contains(": HTTP") {
         "HTTP"
     } else if first_line.contains(" Flags [") && first_line.contains(", win ") {
-        if is_last { "TCP" } else if has_port(&[".53"]) { "DNS" } else { "other over TCP" }
+        if is_last {
+            "TCP"
+        } else if has_port(&[".53"]) {
+            "DNS"
+        } else {
+            "other over TCP"
+        }
     } else if first_line.contains(": UDP, ") {
         "UDP"
     } else if first_line.contains(" frag (") {

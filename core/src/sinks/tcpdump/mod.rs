@@ -17,13 +17,18 @@ use super::{
 use crate::{packet::Packet, record::Record, stack::Decoder};
 
 mod arp;
+mod chars;
 mod dns;
+mod dns_names;
+mod dns_options;
 mod geneve;
 mod gre;
 mod http;
 mod icmp;
 mod icmp6;
+mod icmp6_rare;
 mod igmp;
+mod igmp_routing;
 mod ip;
 mod ip6;
 mod link;
@@ -31,6 +36,8 @@ mod llc;
 mod mptcp;
 mod names;
 mod ports;
+#[cfg(test)]
+mod sample;
 mod sequences;
 mod tcp;
 mod tcp_options;
