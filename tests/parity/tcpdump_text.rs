@@ -109,7 +109,7 @@ fn compare(tcpdump: &Path, file: &Path, table: &mut Table) {
         let theirs = String::from_utf8_lossy(theirs);
         let theirs = without_interface(&theirs, record.link_type);
         let ours = String::from_utf8_lossy(line.as_bytes());
-        let classes = classes(&theirs, frame);
+        let classes = if is_decoded(record.link_type) { classes(&theirs, frame) } else { vec!["other link"] };
         let identical = theirs == ours;
         for class in &classes {
             let (packets, same) = table.classes.entry(class).or_default();
@@ -121,6 +121,11 @@ fn compare(tcpdump: &Path, file: &Path, table: &mut Table) {
             let _ = write!(table.differences, "{name} {classes:?}\n- {theirs}+ {ours}");
         }
     });
+}
+
+/// Whether the decoder knows the link type at all.
+fn is_decoded(link_type: LinkType) -> bool {
+    mirrorscope_core::layers::by_link_type(link_type, &[0x45]).is_some()
 }
 
 /// tcpdump asks the machine that it runs on for the name of the interface that another machine captured on; we say

@@ -4,7 +4,7 @@
 //! addresses, its type and a dump.
 
 use super::view::{Printed, View};
-use super::{Out, arp, ip, ip6, llc, names, text};
+use super::{Out, arp, ip, ip6, llc, mpls, names, ppp, text};
 use crate::{
     layers::{null, vlan},
     record::{LinkType, Record},
@@ -210,6 +210,8 @@ pub(super) fn by_ether_type(
         0x0800 => ip::print(out, bytes, wire_len)?,
         0x86dd => ip6::print(out, bytes, wire_len)?,
         0x0806 | 0x8035 => arp::print(out, bytes, wire_len)?,
+        0x8847 | 0x8848 => mpls::print(out, bytes, wire_len)?,
+        0x8863 | 0x8864 | 0x3c12 | 0x3c13 => return ppp::session(out, bytes, wire_len),
         _ => return Ok(false),
     }
     Ok(true)

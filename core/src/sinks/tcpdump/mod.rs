@@ -33,9 +33,11 @@ mod ip;
 mod ip6;
 mod link;
 mod llc;
+mod mpls;
 mod mptcp;
 mod names;
 mod ports;
+mod ppp;
 #[cfg(test)]
 mod sample;
 mod sequences;
@@ -181,6 +183,12 @@ impl Out<'_> {
         let printed = print(self);
         self.depth -= 1;
         printed
+    }
+
+    /// After a space.
+    fn spaced(&mut self) -> &mut Self {
+        self.line.byte(b' ');
+        self
     }
 
     /// What tcpdump adds to a header that makes no sense.
