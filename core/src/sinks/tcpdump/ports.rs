@@ -18,6 +18,8 @@ pub(super) enum App {
     Geneve,
 }
 
+/// The highest port that any row names: most clients' ports lie behind it.
+const LAST_CLAIMED: u16 = 49152;
 /// A rank that no port claims.
 const UNCLAIMED: u8 = u8::MAX;
 
@@ -42,6 +44,9 @@ const GENEVE: u8 = 44;
 /// Position of a port among tcpdump's questions. A few are asked of one side only.
 #[inline]
 const fn udp_rank(port: u16, is_dst: bool) -> u8 {
+    if port > LAST_CLAIMED {
+        return UNCLAIMED;
+    }
     match (port, is_dst) {
         (53, _) => 0,
         (5353, _) => 1,
@@ -112,6 +117,9 @@ pub(super) fn tcp(src: u16, dst: u16) -> App {
 
 #[inline]
 const fn tcp_rank(port: u16) -> u8 {
+    if port > LAST_CLAIMED {
+        return UNCLAIMED;
+    }
     match port {
         23 => 0,
         25 => 1,

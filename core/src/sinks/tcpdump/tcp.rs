@@ -8,7 +8,7 @@ use super::ports::{self, App};
 use super::sequences::{Base, Key};
 use super::tcp_options::{self, SackBase};
 use super::view::{Printed, View};
-use super::{Out, dns, http, link, text};
+use super::{Out, dns, http, link};
 use crate::layers::tcp::MIN_HEADER_LEN;
 
 const FIN: u8 = 0x01;
@@ -16,8 +16,27 @@ pub(super) const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 pub(super) const ACK: u8 = 0x10;
 const URG: u8 = 0x20;
-const FLAGS: [(u8, &str); 8] =
-    [(FIN, "F"), (SYN, "S"), (RST, "R"), (0x08, "P"), (ACK, "."), (URG, "U"), (0x40, "E"), (0x80, "W")];
+/// The letters of every combination of flags, in tcpdump's order, and how many they are.
+const FLAGS: [([u8; 8], u8); 256] = flags();
+
+const fn flags() -> [([u8; 8], u8); 256] {
+    const LETTERS: [u8; 8] = *b"FSRP.UEW";
+    let mut texts = [(*b"none    ", 4); 256];
+    let mut flags = 1;
+    while flags < 256 {
+        let (mut text, mut len, mut bit) = ([0; 8], 0, 0);
+        while bit < 8 {
+            if flags >> bit & 1 != 0 {
+                text[len] = LETTERS[bit];
+                len += 1;
+            }
+            bit += 1;
+        }
+        texts[flags] = (text, len as u8);
+        flags += 1;
+    }
+    texts
+}
 
 /// A segment, of which `wire_len` octets are in the IP packet around it.
 pub(super) fn print(out: &mut Out<'_>, bytes: &[u8], wire_len: u32, ip: &Ip<'_>) -> Printed {
@@ -73,7 +92,8 @@ impl Segment<'_> {
             self.too_long(out);
             return Ok(());
         }
-        text::flags(out.line.str("Flags ["), self.flags, &FLAGS, "none").byte(b']');
+        let (flags, flags_len) = &FLAGS[usize::from(self.flags)];
+        out.line.str("Flags [").prefix(flags, usize::from(*flags_len)).byte(b']');
         let sack_base = self.make_relative(out, ip);
         if self.too_long(out) {
             return Ok(());
