@@ -170,8 +170,14 @@ fn classes(text: &str, frame: &[u8]) -> Vec<&'static str> {
         }
     }
     let innermost = text.rfind("IP6 ").max(text.rfind("IP ")).unwrap_or(0);
-    classes.push(protocol(&text[innermost..]));
-    classes
+    match protocol(&text[innermost..]) {
+        // What a tunnel carries may be a protocol that we do not claim; that is not the tunnel's text.
+        other @ ("other" | "other over TCP") => vec![other],
+        protocol => {
+            classes.push(protocol);
+            classes
+        }
+    }
 }
 
 fn protocol(text: &str) -> &'static str {

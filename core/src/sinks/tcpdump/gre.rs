@@ -1,7 +1,7 @@
 //! GRE (RFC 1701, 2784, 2890) and its PPTP variant (RFC 2637), followed by the packet within.
 
 use super::view::{Printed, View};
-use super::{Cut, Out, ip, ip6, link, mpls, names};
+use super::{Cut, Out, ip, ip6, link, mpls, names, ppp};
 
 const CHECKSUM: u16 = 0x8000;
 const ROUTING: u16 = 0x4000;
@@ -40,6 +40,7 @@ pub(super) fn print(out: &mut Out<'_>, bytes: &[u8], wire_len: u32) -> Printed {
         0x0800 if !is_version_1 => return ip::print(out, inner, inner_len),
         0x86dd if !is_version_1 => return ip6::print(out, inner, inner_len),
         0x8847 if !is_version_1 => return mpls::print(out, inner, inner_len),
+        0x880b if is_version_1 => return ppp::print(out, inner, inner_len),
         0x6558 if !is_version_1 => return link::ethernet(out, inner, inner_len),
         other => out.line.str("gre-proto-0x").hex(other.into(), 1),
     };

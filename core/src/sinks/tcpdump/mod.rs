@@ -21,6 +21,7 @@ mod chars;
 mod dns;
 mod dns_names;
 mod dns_options;
+mod endpoints;
 mod geneve;
 mod gre;
 mod http;
@@ -41,6 +42,7 @@ mod ppp;
 #[cfg(test)]
 mod sample;
 mod sequences;
+mod ssh;
 mod tcp;
 mod tcp_options;
 mod text;
@@ -48,6 +50,7 @@ mod udp;
 mod view;
 mod vxlan;
 
+use endpoints::Endpoints;
 use sequences::Sequences;
 use view::{Cut, Printed};
 
@@ -98,13 +101,14 @@ pub struct TcpdumpStyle {
     options: TcpdumpOptions,
     clock: Clock,
     sequences: Sequences,
+    endpoints: Endpoints,
 }
 
 impl TcpdumpStyle {
     /// A printer that has seen no packet yet.
     pub fn new(options: TcpdumpOptions) -> Self {
         let clock = Clock::new(options.time, options.precision, options.offset_at);
-        Self { options, clock, sequences: Sequences::default() }
+        Self { options, clock, sequences: Sequences::default(), endpoints: Endpoints::default() }
     }
 
     /// Appends all lines of `packet`, each with its newline.
@@ -121,8 +125,8 @@ impl TcpdumpStyle {
             return;
         }
         self.clock.write(record.timestamp_ns, line);
-        let Self { options, sequences, .. } = self;
-        let mut out = Out { line, options, sequences, depth: 0 };
+        let Self { options, sequences, endpoints, .. } = self;
+        let mut out = Out { line, options, sequences, endpoints, depth: 0 };
         if let Err(Cut(protocol)) = link::print(&mut out, record) {
             line.str(" [|").str(protocol).byte(b']');
         }
@@ -168,6 +172,7 @@ struct Out<'a> {
     line: &'a mut Line,
     options: &'a TcpdumpOptions,
     sequences: &'a mut Sequences,
+    endpoints: &'a mut Endpoints,
     /// IP packets around the one that is being printed.
     depth: u32,
 }

@@ -16,6 +16,8 @@ pub(super) enum App {
     Dns(bool),
     Vxlan,
     Geneve,
+    Mpls,
+    Ssh,
 }
 
 /// The highest port that any row names: most clients' ports lie behind it.
@@ -32,6 +34,7 @@ pub(super) fn udp(src: u16, dst: u16) -> App {
         SIP => App::Text("SIP"),
         VXLAN => App::Vxlan,
         GENEVE => App::Geneve,
+        MPLS => App::Mpls,
         UNCLAIMED => App::None,
         _ => App::Foreign,
     }
@@ -40,6 +43,7 @@ pub(super) fn udp(src: u16, dst: u16) -> App {
 const SIP: u8 = 40;
 const VXLAN: u8 = 43;
 const GENEVE: u8 = 44;
+const MPLS: u8 = 48;
 
 /// Position of a port among tcpdump's questions. A few are asked of one side only.
 #[inline]
@@ -93,7 +97,7 @@ const fn udp_rank(port: u16, is_dst: bool) -> u8 {
         (4342, _) => 45,
         (4790, _) => 46,
         (17754, _) => 47,
-        (6635, _) => 48,
+        (6635, _) => MPLS,
         (319 | 320, _) => 49,
         (30490, _) => 50,
         _ => UNCLAIMED,
@@ -106,6 +110,7 @@ pub(super) fn tcp(src: u16, dst: u16) -> App {
     match tcp_rank(src).min(tcp_rank(dst)) {
         1 => App::Text("SMTP"),
         2 => App::Text("WHOIS"),
+        6 => App::Ssh,
         11 => App::Text("FTP"),
         12 => App::Text("HTTP"),
         13 => App::Text("RTSP"),

@@ -1,6 +1,6 @@
 //! PPPoE sessions (RFC 2516) and the PPP frames in them (RFC 1661), as far as they carry IP or MPLS.
 
-use super::view::{Cut, View};
+use super::view::{Cut, Printed, View};
 use super::{Out, ip, ip6, mpls};
 
 const PPPOE_LEN: usize = 6;
@@ -37,6 +37,17 @@ pub(super) fn session(out: &mut Out<'_>, bytes: &[u8], wire_len: u32) -> Result<
     Ok(true)
 }
 
+/// A PPP frame behind another header, for which tcpdump has names that we do not.
+pub(super) fn print(out: &mut Out<'_>, bytes: &[u8], wire_len: u32) -> Printed {
+    match Frame::read(bytes) {
+        Some(frame) => frame.print(out, wire_len),
+        None => {
+            out.line.str("PPP, length ").uint(wire_len);
+            Ok(())
+        }
+    }
+}
+
 /// A PPP frame of a protocol that is printed.
 struct Frame<'a> {
     protocol: u16,
@@ -58,7 +69,7 @@ impl<'a> Frame<'a> {
         matches!(protocol, 0x0021 | 0x0057 | 0x0281 | 0x0283 | 0x0800 | 0x86dd).then_some(frame)
     }
 
-    fn print(&self, out: &mut Out<'_>, wire_len: u32) -> Result<(), Cut> {
+    fn print(&self, out: &mut Out<'_>, wire_len: u32) -> Printed {
         let wire_len = wire_len.saturating_sub(self.header_len);
         match self.protocol {
             0x0021 | 0x0800 => ip::print(out, self.payload, wire_len),

@@ -8,7 +8,7 @@ use super::ports::{self, App};
 use super::sequences::{Base, Key};
 use super::tcp_options::{self, SackBase};
 use super::view::{Printed, View};
-use super::{Out, dns, http, link};
+use super::{Out, dns, http, link, ssh};
 use crate::layers::tcp::MIN_HEADER_LEN;
 
 const FIN: u8 = 0x01;
@@ -191,7 +191,8 @@ impl Segment<'_> {
             App::Dns(_) => {
                 dns::print(out.line, payload, payload_len, &ip.ctx(*src_port, *dst_port, true, "domain"));
             }
-            App::Foreign | App::None | App::Vxlan | App::Geneve => {}
+            App::Ssh => return ssh::print(out, payload, payload_len),
+            App::Foreign | App::None | App::Vxlan | App::Geneve | App::Mpls => {}
         }
         Ok(())
     }

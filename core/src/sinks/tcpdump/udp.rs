@@ -4,7 +4,7 @@ use super::ip::Ip;
 use super::names::ip_protocols;
 use super::ports::{self, App};
 use super::view::{Printed, View};
-use super::{Ctx, Out, dns, geneve, http, link, vxlan};
+use super::{Ctx, Out, dns, geneve, http, link, mpls, vxlan};
 use crate::layers::udp::HEADER_LEN;
 
 /// A datagram, of which `wire_len` octets are in the IP packet around it.
@@ -62,6 +62,7 @@ impl Datagram<'_> {
         match self.app(out) {
             App::Vxlan => return vxlan::print(out, payload, payload_len),
             App::Geneve => return geneve::print(out, payload, payload_len),
+            App::Mpls => return mpls::print(out, payload, payload_len),
             App::Dns(mdns) => {
                 let ctx = Ctx { mdns, ..ip.ctx(src_port, dst_port, false, "domain") };
                 dns::print(out.line, link::cut(payload, payload_len), payload_len, &ctx);
@@ -70,7 +71,7 @@ impl Datagram<'_> {
                 let ctx = ip.ctx(src_port, dst_port, false, name);
                 http::print(out.line, link::cut(payload, payload_len), payload_len, &ctx);
             }
-            App::Foreign | App::None => self.generic(out, ip.fragmented),
+            App::Foreign | App::None | App::Ssh => self.generic(out, ip.fragmented),
         }
         Ok(())
     }
