@@ -173,8 +173,9 @@ impl Options<'_, '_> {
                 return Ok(4);
             }
             8 => {
-                let [value, echo] = [0, 4].map(|at| data.take(8).and(data.u32(at)));
-                out.line.str(" val ").uint(value?).str(" ecr ").uint(echo?);
+                data.take(8)?;
+                let (value, echo) = (data.u32(0)?, data.u32(4)?);
+                out.line.str(" val ").uint(value).str(" ecr ").uint(echo);
                 return Ok(8);
             }
             19 => {
@@ -226,8 +227,7 @@ impl Options<'_, '_> {
         Ok(())
     }
 
-    /// tcpdump could check the digest if it were told the secret; Debian's says that it was not, but first whether
-    /// the segment was captured whole.
+    /// tcpdump could check the digest if it were told the secret; Debian's says that it was not.
     fn signature(&self, out: &mut Out<'_>, digest: &[u8]) {
         out.line.str(" shared secret not supplied with -M, can't check - ").hex_bytes(digest);
     }

@@ -65,7 +65,8 @@ impl Datagram<'_> {
             App::Mpls => return mpls::print(out, payload, payload_len),
             App::Dns(mdns) => {
                 let ctx = Ctx { mdns, ..ip.ctx(src_port, dst_port, false, "domain") };
-                dns::print(out.line, link::cut(payload, payload_len), payload_len, &ctx);
+                // tcpdump reads DNS to the end of the IP packet, whatever the datagram's own length says.
+                dns::print(out.line, payload, payload_len, &ctx);
             }
             App::Text(name) => {
                 let ctx = ip.ctx(src_port, dst_port, false, name);
