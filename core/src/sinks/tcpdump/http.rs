@@ -19,6 +19,22 @@ pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>)
     }
 }
 
+/// Prints the version line that an SSH connection begins with; of other segments nothing.
+pub(super) fn ssh(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>) {
+    const START: &[u8] = b"SSH-";
+    let bytes = bytes.get(..wire_len as usize).unwrap_or(bytes);
+    let is_cut = bytes.len() < wire_len as usize;
+    let same = bytes.iter().zip(START).take_while(|(octet, wanted)| octet == wanted).count();
+    let len = bytes.iter().position(|octet| !matches!(octet, b' '..=b'~')).unwrap_or(bytes.len());
+    let (shown, behind) = bytes.split_at(len);
+    match behind {
+        _ if same < START.len() && bytes.len() > same => {}
+        [b'\n', ..] | [b'\r', b'\n', ..] => _ = line.str(": SSH: ").raw(shown),
+        [] | [b'\r'] if is_cut || same < START.len() => cut(line, "ssh"),
+        _ => {}
+    }
+}
+
 /// A segment's text: the octets captured, and how many there were on the wire.
 #[derive(Clone, Copy)]
 struct Text<'a> {
@@ -200,6 +216,16 @@ mod tests {
         assert_eq!(printed("HTTP", b"GET / HT", 18), "HTTP [|http]");
         assert_eq!(printed("HTTP", b"GE", 18), "HTTP");
         assert_eq!(printed("FTP", b"", 6), "FTP [|ftp]");
+    }
+
+    #[test]
+    fn version_line_of_ssh_is_shown_and_binary_packets_are_not() {
+        let ssh = |bytes: &[u8]| {
+            sample::printed(|line| super::ssh(line, bytes, bytes.len() as u32, &sample::ctx()))
+        };
+        assert_eq!(ssh(b"SSH-2.0-OpenSSH_9.2\r\n\0\0"), ": SSH: SSH-2.0-OpenSSH_9.2");
+        assert_eq!(ssh(b"SSH-2.0-x"), "");
+        assert_eq!(ssh(b"\0\0\x05\x1c"), "");
     }
 
     #[test]

@@ -38,13 +38,17 @@ mod mptcp;
 mod names;
 mod ports;
 mod ppp;
+mod resp;
+mod routing;
 #[cfg(test)]
 mod sample;
 mod sequences;
 mod tcp;
 mod tcp_options;
+mod telnet;
 mod text;
 mod udp;
+mod udp_services;
 mod view;
 mod vxlan;
 
