@@ -131,3 +131,35 @@ fn vrrp_fields(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>) -> O
     line.str(", length ").uint(wire_len);
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::tcpdump::sample;
+
+    fn printed(print: fn(&mut Line, &[u8], u32, &Ctx<'_>), bytes: &[u8]) -> String {
+        let ctx = Ctx { ip: b"\x45\0\0\x1c\0\0\0\0\xff", ..sample::ctx() };
+        sample::printed(|line| print(line, bytes, bytes.len() as u32, &ctx))
+    }
+
+    #[test]
+    fn protocols_are_shown_as_one_line_of_fields() {
+        assert_eq!(printed(esp, b"\x12\x34\x56\x78\0\0\0\x01x"), "ESP(spi=0x12345678,seq=0x1), length 9");
+        assert_eq!(printed(pim, b"\x20\0\0\0"), "PIMv2, Hello, length 4");
+        let hello = [b"\x02\x01", &[0; 22][..]].concat();
+        assert_eq!(printed(ospf, &hello), "OSPFv2, Hello, length 24");
+        let hello = [b"\x02\x05", &[0; 18][..]].concat();
+        assert_eq!(printed(eigrp, &hello), "EIGRP Hello, length: 20");
+        let shown = "VRRPv2, Advertisement, vrid 1, prio 100, authtype none, intvl 1s, length 8";
+        assert_eq!(printed(vrrp, b"\x21\x01\x64\x01\0\x01\0\0"), shown);
+    }
+
+    #[test]
+    fn any_octets_are_printed_without_a_panic() {
+        for (len, bytes) in sample::noise(40) {
+            for print in [esp, ospf, pim, eigrp, vrrp] {
+                sample::printed(|line| print(line, &bytes, len, &sample::ctx()));
+            }
+        }
+    }
+}

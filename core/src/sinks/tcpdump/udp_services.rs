@@ -137,37 +137,42 @@ fn radius_name(kind: u8) -> &'static str {
     }
 }
 
-/// Prints state and flags of a BFD control message (RFC 5880), version 1; of other versions little.
+/// Prints state and flags of a BFD control message (RFC 5880), version 0 or 1; of other versions the length.
 pub(super) fn bfd(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>) {
     const HEADER_LEN: usize = 24;
     const STATES: [&str; 4] = ["AdminDown", "Down", "Init", "Up"];
-    const FLAGS: [(u8, &str); 6] = [
-        (0x20, "Poll"),
-        (0x10, "Final"),
-        (0x08, "Control Plane Independent"),
-        (0x04, "Authentication Present"),
-        (0x02, "Demand"),
-        (0x01, "Multipoint"),
-    ];
     let Some([first, flags, ..]) = bytes.first_chunk::<HEADER_LEN>() else { return cut(line, "bfd") };
-    line.str("BFDv").uint(first >> 5);
-    if first >> 5 != 1 {
-        line.str(", Control, length: ").uint(wire_len);
-        return;
-    }
-    line.str(match ctx.dst_port {
-        4784 => ", Multihop",
-        6784 => ", Lag",
+    let version = first >> 5;
+    line.str("BFDv").uint(version).str(match ctx.dst_port {
+        4784 if version == 1 => ", Multihop",
+        6784 if version == 1 => ", Lag",
         _ => ", Control",
     });
-    let state = STATES.get(usize::from(flags >> 6)).copied().unwrap_or_default();
-    line.str(", State ").str(state).str(", Flags: [");
-    let mut separator = "";
-    for (_, name) in FLAGS.iter().filter(|(bit, _)| flags & bit != 0) {
-        line.str(separator).str(name);
-        separator = ", ";
+    match version {
+        0 => bfd_flags(line, &["I Hear You", "Demand"], *flags),
+        1 => {
+            line.str(", State ").str(STATES.get(usize::from(flags >> 6)).copied().unwrap_or_default());
+            bfd_flags(line, &[], flags & 0x3f);
+        }
+        _ => {}
     }
-    line.str(if separator.is_empty() { "none" } else { "" }).str("], length: ").uint(wire_len);
+    line.str(", length: ").uint(wire_len);
+}
+
+/// Names the bits that are set, highest first; the two highest mean something in version 0 only.
+fn bfd_flags(line: &mut Line, highest: &[&str], flags: u8) {
+    const COMMON: [&str; 4] = ["Poll", "Final", "Control Plane Independent", "Authentication Present"];
+    let lowest = if highest.is_empty() { ["Demand", "Multipoint"] } else { ["Reserved", "Reserved"] };
+    let highest = if highest.is_empty() { &["", ""] } else { highest };
+    line.str(", Flags: [");
+    let mut separator = "";
+    for (index, name) in highest.iter().chain(&COMMON).chain(&lowest).enumerate() {
+        if flags & (0x80 >> index) != 0 {
+            line.str(separator).str(name);
+            separator = ", ";
+        }
+    }
+    line.str(if flags == 0 { "none" } else { "" }).byte(b']');
 }
 
 /// Prints an HSRP message (RFC 2281): operation, state, group and virtual address.
@@ -253,4 +258,39 @@ fn named_or_unknown(line: &mut Line, name: Option<&str>, value: u16) {
 
 pub(super) fn cut(line: &mut Line, protocol: &str) {
     line.str(" [|").str(protocol).byte(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::tcpdump::sample;
+
+    fn printed(print: fn(&mut Line, &[u8], u32, &Ctx<'_>), bytes: &[u8]) -> String {
+        sample::printed(|line| print(line, bytes, bytes.len() as u32, &sample::ctx()))
+    }
+
+    #[test]
+    fn services_are_shown_as_one_line_of_fields() {
+        assert_eq!(printed(ntp, &[0x23]), "NTPv4, Client, length 1");
+        assert_eq!(printed(dhcp6, b"\x01abc"), "dhcp6 solicit");
+        assert_eq!(printed(syslog, b"<134>hello"), "SYSLOG local0.info, length: 10");
+        assert_eq!(printed(syslog, b"134"), " (invalid)");
+        let request = [b"\x01\x05\0\x14", &[0; 16][..]].concat();
+        assert_eq!(printed(radius, &request), "RADIUS, Access-Request (1), id: 0x05 length: 20");
+        let client = [b"\x01\x01\x06", &[0; 25][..], b"\0\x0b\x82\x01\xfc\x42"].concat();
+        assert_eq!(printed(bootp, &client), "BOOTP/DHCP, Request from 00:0b:82:01:fc:42, length 34");
+        let up = [b"\x20\xe4", &[0; 22][..]].concat();
+        let shown = "BFDv1, Control, State Up, Flags: [Poll, Authentication Present], length: 24";
+        assert_eq!(printed(bfd, &up), shown);
+        assert_eq!(printed(bfd, &[0; 24]), "BFDv0, Control, Flags: [none], length: 24");
+    }
+
+    #[test]
+    fn any_octets_are_printed_without_a_panic() {
+        for (len, bytes) in sample::noise(60) {
+            for print in [ntp, bootp, dhcp6, syslog, radius, bfd, hsrp, broadcom_shim] {
+                sample::printed(|line| print(line, &bytes, len, &sample::ctx()));
+            }
+        }
+    }
 }
