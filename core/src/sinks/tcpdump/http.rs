@@ -220,12 +220,11 @@ mod tests {
 
     #[test]
     fn version_line_of_ssh_is_shown_and_binary_packets_are_not() {
-        let ssh = |bytes: &[u8]| {
-            sample::printed(|line| super::ssh(line, bytes, bytes.len() as u32, &sample::ctx()))
-        };
-        assert_eq!(ssh(b"SSH-2.0-OpenSSH_9.2\r\n\0\0"), ": SSH: SSH-2.0-OpenSSH_9.2");
-        assert_eq!(ssh(b"SSH-2.0-x"), "");
-        assert_eq!(ssh(b"\0\0\x05\x1c"), "");
+        let shown =
+            |bytes: &[u8]| sample::printed(|line| ssh(line, bytes, bytes.len() as u32, &sample::ctx()));
+        assert_eq!(shown(b"SSH-2.0-OpenSSH_9.2\r\n\0\0"), ": SSH: SSH-2.0-OpenSSH_9.2");
+        assert_eq!(shown(b"SSH-2.0-x"), "");
+        assert_eq!(shown(b"\0\0\x05\x1c"), "");
     }
 
     #[test]

@@ -1,22 +1,7 @@
-//! Protocols directly above IP of which tcpdump shows a line of fields: ESP, OSPF, PIM, EIGRP and VRRP.
+//! Routing protocols of which tcpdump shows a line of fields: OSPF, PIM, EIGRP, VRRP and BGP.
 
-use super::{
-    Ctx,
-    icmp6::{u16_at, u32_at},
-    udp_services::cut,
-};
+use super::{Ctx, icmp6::u16_at, udp_services::cut};
 use crate::sinks::line::Line;
-
-/// Prints security parameter index and sequence number of ESP (RFC 4303). A payload must follow.
-pub(super) fn esp(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>) {
-    const HEADER_LEN: usize = 8;
-    let [Some(index), Some(seq)] = [u32_at(bytes, 0), u32_at(bytes, 4)] else { return cut(line, "esp") };
-    if bytes.len() == HEADER_LEN {
-        return cut(line, "esp");
-    }
-    line.str("ESP(spi=0x").hex(index.into(), 8).str(",seq=0x").hex(seq.into(), 1);
-    line.str("), length ").uint(wire_len);
-}
 
 /// Prints version and kind of an OSPF message, version 2 (RFC 2328) over IPv4, 3 (RFC 5340) over IPv6.
 pub(super) fn ospf(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>) {
@@ -64,6 +49,11 @@ pub(super) fn pim(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>) 
         line.str(", ").str(NAMES.get(usize::from(first & 0xf)).copied().unwrap_or("Unknown Type"));
     }
     line.str(", length ").uint(wire_len);
+}
+
+/// Prints that a segment carries BGP (RFC 4271).
+pub(super) fn bgp(line: &mut Line, _bytes: &[u8], _wire_len: u32, _ctx: &Ctx<'_>) {
+    line.str(": BGP");
 }
 
 /// Prints the kind of an EIGRP message (RFC 7868).
@@ -144,7 +134,6 @@ mod tests {
 
     #[test]
     fn protocols_are_shown_as_one_line_of_fields() {
-        assert_eq!(printed(esp, b"\x12\x34\x56\x78\0\0\0\x01x"), "ESP(spi=0x12345678,seq=0x1), length 9");
         assert_eq!(printed(pim, b"\x20\0\0\0"), "PIMv2, Hello, length 4");
         let hello = [b"\x02\x01", &[0; 22][..]].concat();
         assert_eq!(printed(ospf, &hello), "OSPFv2, Hello, length 24");
@@ -157,7 +146,7 @@ mod tests {
     #[test]
     fn any_octets_are_printed_without_a_panic() {
         for (len, bytes) in sample::noise(40) {
-            for print in [esp, ospf, pim, eigrp, vrrp] {
+            for print in [bgp, ospf, pim, eigrp, vrrp] {
                 sample::printed(|line| print(line, &bytes, len, &sample::ctx()));
             }
         }

@@ -166,10 +166,13 @@ impl Segment<'_> {
         match ports::tcp(*src_port, *dst_port) {
             App::Text(name) => {
                 out.line.str(": ");
-                http::print(out.line, payload, payload_len, &ip.ctx(*src_port, *dst_port, true, name));
+                http::print(out.line, payload, payload_len, &ip.ctx(*dst_port, true, name));
+            }
+            App::Service(service) => {
+                service(out.line, payload, payload_len, &ip.ctx(*dst_port, true, ""));
             }
             App::Dns(_) => {
-                dns::print(out.line, payload, payload_len, &ip.ctx(*src_port, *dst_port, true, "domain"));
+                dns::print(out.line, payload, payload_len, &ip.ctx(*dst_port, true, "domain"));
             }
             App::Foreign | App::None | App::Vxlan | App::Geneve => {}
         }

@@ -141,6 +141,11 @@ fn radius_name(kind: u8) -> &'static str {
 pub(super) fn bfd(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>) {
     const HEADER_LEN: usize = 24;
     const STATES: [&str; 4] = ["AdminDown", "Down", "Init", "Up"];
+    const ECHO_PORT: u16 = 3785;
+    if ctx.dst_port == ECHO_PORT {
+        line.str("BFD, Echo, length: ").uint(wire_len);
+        return;
+    }
     let Some([first, flags, ..]) = bytes.first_chunk::<HEADER_LEN>() else { return cut(line, "bfd") };
     let version = first >> 5;
     line.str("BFDv").uint(version).str(match ctx.dst_port {
