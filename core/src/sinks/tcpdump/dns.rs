@@ -138,6 +138,9 @@ fn count(line: &mut Line, count: u16, usual: u16, unit: &str) {
 /// The response code with the eight bits that an OPT record among the additional ones adds.
 fn full_response_code(message: &Message<'_>, header: &Header) -> u16 {
     let extension = || {
+        if header.additional_count == 0 {
+            return None;
+        }
         let mut at = HEADER_LEN;
         for _ in 0..header.question_count {
             at = message.skip_name(at)? + 4;

@@ -67,14 +67,13 @@ fn is_three_digits(word: &[u8]) -> bool {
 /// not plain text, and one that goes on behind the captured octets.
 fn word(text: Text<'_>, start: usize) -> Option<(&[u8], usize)> {
     let rest = text.bytes.get(start..text.wire_len.min(text.bytes.len()))?;
-    let is_space = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
     let looked_at = rest.get(..=MAX_WORD_LEN).unwrap_or(rest);
-    let len = match looked_at.iter().position(is_space) {
-        Some(len) => len,
-        None if looked_at.len() > MAX_WORD_LEN || text.bytes.len() < text.wire_len => return None,
-        None => looked_at.len(),
+    let len = match looked_at.iter().position(|octet| !octet.is_ascii_graphic()) {
+        Some(len) if matches!(looked_at.get(len), Some(b' ' | b'\t' | b'\r' | b'\n')) => len,
+        None if looked_at.len() <= MAX_WORD_LEN && text.bytes.len() >= text.wire_len => looked_at.len(),
+        _ => return None,
     };
-    let word = rest.get(..len).filter(|word| !word.is_empty() && word.iter().all(u8::is_ascii_graphic))?;
+    let word = rest.get(..len).filter(|word| !word.is_empty())?;
     // Only blanks are skipped, as tcpdump does it: a tab ends the search for the next word.
     let blanks = rest.get(len..)?.iter().take_while(|octet| **octet == b' ').count();
     Some((word, start + len + blanks))
