@@ -364,7 +364,7 @@ impl fmt::Display for Name<'_> {
             f.write_str(separator)?;
             separator = ".";
             match label {
-                Ok(Label::Text(octets)) => octets.iter().try_for_each(|octet| write_escaped(f, *octet))?,
+                Ok(Label::Text(octets)) => write_escaped(f, octets)?,
                 Ok(Label::Bits(bits, octets)) => {
                     f.write_str("\\[x")?;
                     octets.iter().try_for_each(|octet| write!(f, "{octet:02x}"))?;
@@ -377,12 +377,16 @@ impl fmt::Display for Name<'_> {
     }
 }
 
-fn write_escaped(f: &mut fmt::Formatter<'_>, octet: u8) -> fmt::Result {
-    match octet {
-        b'.' | b'\\' => write!(f, "\\{}", char::from(octet)),
-        b'!'..=b'~' => write!(f, "{}", char::from(octet)),
-        _ => write!(f, "\\{octet:03}"),
+fn write_escaped(f: &mut fmt::Formatter<'_>, octets: &[u8]) -> fmt::Result {
+    let is_plain = |octet: &u8| octet.is_ascii_graphic() && !matches!(octet, b'.' | b'\\');
+    for run in octets.chunk_by(|one, next| is_plain(one) && is_plain(next)) {
+        match (core::str::from_utf8(run), run) {
+            (Ok(text), [first, ..]) if is_plain(first) => f.write_str(text)?,
+            (_, [odd @ (b'.' | b'\\')]) => write!(f, "\\{}", char::from(*odd))?,
+            (_, others) => others.iter().try_for_each(|octet| write!(f, "\\{octet:03}"))?,
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
-//! How tcpdump shows octets: as text with `^` and `M-` for what cannot be printed, as lines of hexadecimal, and
-//! as IPv6 addresses whose last four octets are dotted where they look like IPv4.
-
-use core::net::{Ipv4Addr, Ipv6Addr};
+//! How tcpdump shows what has no form of its own: octets as text with `^` and `M-` or as lines of hexadecimal, and
+//! spans of time.
 
 use crate::sinks::line::Line;
 
@@ -46,17 +44,6 @@ pub(super) fn hex_lines(line: &mut Line, indent: &str, octets: &[u8]) {
     }
 }
 
-/// An IPv6 address; the last 32 bits are dotted behind `::` and behind `::ffff:`.
-pub(super) fn ipv6(line: &mut Line, address: Ipv6Addr) {
-    let segments = address.segments();
-    if segments[..6] == [0; 6] && segments[6] != 0 {
-        let [.., a, b, c, d] = address.octets();
-        line.str("::").ipv4(Ipv4Addr::new(a, b, c, d));
-    } else {
-        line.ipv6(address);
-    }
-}
-
 /// A time span in the units of years, weeks, days, hours, minutes and seconds that are not zero: `1h40s`.
 pub(super) fn span(line: &mut Line, mut seconds: u32) {
     const UNITS: [(u32, u8); 6] =
@@ -92,13 +79,6 @@ mod tests {
         let octets: Vec<u8> = (0..19).collect();
         let expected = "\n\t0x0000:  0001 0203 0405 0607 0809 0a0b 0c0d 0e0f\n\t0x0010:  1011 12";
         assert_eq!(written(|line| hex_lines(line, "\n\t", &octets)), expected);
-    }
-
-    #[test]
-    fn addresses_that_hold_ipv4_are_dotted_and_others_are_not() {
-        for address in ["::1.2.3.4", "::ffff:1.2.3.4", "::1", "::", "2001:db8::1", "fe80::"] {
-            assert_eq!(written(|line| ipv6(line, address.parse().unwrap())), address);
-        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Ctx, chars, dns_names, dns_options};
+use super::{Ctx, chars, dns_names, dns_options, text};
 use crate::{
     app::dns::{HEADER_LEN, Header, Label, Message, NameError, Record},
     sinks::line::Line,
@@ -138,6 +138,9 @@ fn count(line: &mut Line, count: u16, usual: u16, unit: &str) {
 /// The response code with the eight bits that an OPT record among the additional ones adds.
 fn full_response_code(message: &Message<'_>, header: &Header) -> u16 {
     let extension = || {
+        if header.additional_count == 0 {
+            return None;
+        }
         let mut at = HEADER_LEN;
         for _ in 0..header.question_count {
             at = message.skip_name(at)? + 4;
@@ -207,7 +210,7 @@ fn data(line: &mut Line, message: &Message<'_>, record: &Record<'_>) -> Option<(
         1 => {
             line.byte(b' ').ipv4(Ipv4Addr::from(*octets.first_chunk::<4>()?));
         }
-        28 => chars::ipv6(line.byte(b' '), Ipv6Addr::from(*octets.first_chunk::<16>()?)),
+        28 => _ = text::ipv6(line.byte(b' '), Ipv6Addr::from(*octets.first_chunk::<16>()?)),
         2 | 5 | 12 | 39 => name(line.byte(b' '), message, at)?,
         15 => {
             name(line.byte(b' '), message, at + 2)?;
@@ -258,7 +261,7 @@ fn a6(line: &mut Line, message: &Message<'_>, at: usize) -> Option<()> {
         let suffix = message.bytes().get(at + 1..)?.get(..16 - skipped)?;
         address.get_mut(skipped..)?.copy_from_slice(suffix);
         line.byte(b' ').uint(prefix_len).byte(b' ');
-        chars::ipv6(line, Ipv6Addr::from(address));
+        text::ipv6(line, Ipv6Addr::from(address));
     }
     if prefix_len > 0 {
         name(line.byte(b' '), message, at + 17 - skipped)?;

@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{chars, dns, dns_names};
+use super::{dns, dns_names, text};
 use crate::{
     app::dns::{Message, Record},
     sinks::line::Line,
@@ -90,7 +90,7 @@ fn client_subnet(line: &mut Line, data: &[u8]) -> Option<()> {
     address.get_mut(..prefix.len())?.copy_from_slice(prefix);
     match address {
         [a, b, c, d, ..] if *family == 1 => _ = line.ipv4(Ipv4Addr::new(a, b, c, d)),
-        _ => chars::ipv6(line, Ipv6Addr::from(address)),
+        _ => _ = text::ipv6(line, Ipv6Addr::from(address)),
     }
     line.byte(b'/').uint(*source_len).byte(b'/').uint(*scope_len);
     Some(())

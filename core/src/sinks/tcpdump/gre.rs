@@ -131,9 +131,9 @@ impl Gre<'_> {
 
     /// One source route: addresses or numbers of `size` octets, the current one with an asterisk.
     fn route(&mut self, out: &mut Out<'_>, offset: u8, len: u8, size: u8) -> Printed {
-        if offset % size != 0 {
+        if !offset.is_multiple_of(size) {
             out.line.str(", badoffset=").uint(offset);
-        } else if len % size != 0 {
+        } else if !len.is_multiple_of(size) {
             out.line.str(", badlength=").uint(len);
         } else if offset >= len {
             out.line.str(", badoff/len=").uint(offset).byte(b'/').uint(len);

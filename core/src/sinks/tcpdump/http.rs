@@ -19,6 +19,22 @@ pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>)
     }
 }
 
+/// Prints the version line that an SSH connection begins with; of other segments nothing.
+pub(super) fn ssh(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>) {
+    const START: &[u8] = b"SSH-";
+    let bytes = bytes.get(..wire_len as usize).unwrap_or(bytes);
+    let is_cut = bytes.len() < wire_len as usize;
+    let same = bytes.iter().zip(START).take_while(|(octet, wanted)| octet == wanted).count();
+    let len = bytes.iter().position(|octet| !matches!(octet, b' '..=b'~')).unwrap_or(bytes.len());
+    let (shown, behind) = bytes.split_at(len);
+    match behind {
+        _ if same < START.len() && bytes.len() > same => {}
+        [b'\n', ..] | [b'\r', b'\n', ..] => _ = line.str(": SSH: ").raw(shown),
+        [] | [b'\r'] if is_cut || same < START.len() => cut(line, "ssh"),
+        _ => {}
+    }
+}
+
 /// A segment's text: the octets captured, and how many there were on the wire.
 #[derive(Clone, Copy)]
 struct Text<'a> {
@@ -51,14 +67,13 @@ fn is_three_digits(word: &[u8]) -> bool {
 /// not plain text, and one that goes on behind the captured octets.
 fn word(text: Text<'_>, start: usize) -> Option<(&[u8], usize)> {
     let rest = text.bytes.get(start..text.wire_len.min(text.bytes.len()))?;
-    let is_space = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
     let looked_at = rest.get(..=MAX_WORD_LEN).unwrap_or(rest);
-    let len = match looked_at.iter().position(is_space) {
-        Some(len) => len,
-        None if looked_at.len() > MAX_WORD_LEN || text.bytes.len() < text.wire_len => return None,
-        None => looked_at.len(),
+    let len = match looked_at.iter().position(|octet| !octet.is_ascii_graphic()) {
+        Some(len) if matches!(looked_at.get(len), Some(b' ' | b'\t' | b'\r' | b'\n')) => len,
+        None if looked_at.len() <= MAX_WORD_LEN && text.bytes.len() >= text.wire_len => looked_at.len(),
+        _ => return None,
     };
-    let word = rest.get(..len).filter(|word| !word.is_empty() && word.iter().all(u8::is_ascii_graphic))?;
+    let word = rest.get(..len).filter(|word| !word.is_empty())?;
     // Only blanks are skipped, as tcpdump does it: a tab ends the search for the next word.
     let blanks = rest.get(len..)?.iter().take_while(|octet| **octet == b' ').count();
     Some((word, start + len + blanks))
@@ -200,6 +215,15 @@ mod tests {
         assert_eq!(printed("HTTP", b"GET / HT", 18), "HTTP [|http]");
         assert_eq!(printed("HTTP", b"GE", 18), "HTTP");
         assert_eq!(printed("FTP", b"", 6), "FTP [|ftp]");
+    }
+
+    #[test]
+    fn version_line_of_ssh_is_shown_and_binary_packets_are_not() {
+        let shown =
+            |bytes: &[u8]| sample::printed(|line| ssh(line, bytes, bytes.len() as u32, &sample::ctx()));
+        assert_eq!(shown(b"SSH-2.0-OpenSSH_9.2\r\n\0\0"), ": SSH: SSH-2.0-OpenSSH_9.2");
+        assert_eq!(shown(b"SSH-2.0-x"), "");
+        assert_eq!(shown(b"\0\0\x05\x1c"), "");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{Ctx, chars, icmp6_rare};
+use super::{Ctx, chars, icmp6_rare, text};
 use crate::{layers::Layer, sinks::line::Line, stack::Decoder};
 
 const HEADER_LEN: usize = 8;
@@ -14,28 +14,21 @@ const UNREACHABLE: u8 = 1;
 const CUT: &str = " [|icmp6]";
 
 /// What stands behind the message's own words.
-pub(super) enum Tail {
+enum Tail {
     /// `, length N`.
     Length,
-    /// Nothing.
-    Nothing,
     /// The octets in hexadecimal, because the meaning is not known.
     Octets,
 }
 
 /// Prints one message. What is cut ends with `[|icmp6]`.
-pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>) {
-    if ctx.src.is_ipv4() {
-        line.str("[ICMPv6 requires IPv6] (invalid)");
-        return;
-    }
+pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>) {
     if wire_len == 0 {
         line.str("ICMP6, length 0 (invalid)");
         return;
     }
     match message(line, bytes, wire_len) {
         Some(Tail::Length) => _ = line.str(", length ").uint(wire_len),
-        Some(Tail::Nothing) => {}
         Some(Tail::Octets) => {
             chars::hex_lines(line, "\n\t", bytes.get(..wire_len as usize).unwrap_or(bytes));
             if wire_len as usize > bytes.len() {
@@ -114,7 +107,7 @@ fn unreachable(line: &mut Line, bytes: &[u8], code: u8) -> Option<Tail> {
         2 => {
             let source = ipv6_at(bytes, QUOTED_SRC)?;
             address(line, " ", bytes, QUOTED_DST)?;
-            chars::ipv6(line.str(", source address "), source);
+            text::ipv6(line.str(", source address "), source);
         }
         4 => {
             let (protocol, port) = quoted_port(bytes.get(HEADER_LEN..)?)?;
@@ -172,7 +165,7 @@ fn parameter_problem(line: &mut Line, bytes: &[u8], code: u8) -> Option<()> {
 fn listener(line: &mut Line, bytes: &[u8]) {
     if let (Some(delay), Some(group)) = (u16_at(bytes, 4), ipv6_at(bytes, HEADER_LEN)) {
         line.str("max resp delay: ").uint(delay).str(" addr: ");
-        chars::ipv6(line, group);
+        text::ipv6(line, group);
     }
 }
 
@@ -205,7 +198,7 @@ fn listener_report_2(line: &mut Line, bytes: &[u8], wire_len: u32) -> Option<()>
 /// Words, then the address at `at`; neither where it is cut.
 pub(super) fn address(line: &mut Line, words: &str, bytes: &[u8], at: usize) -> Option<()> {
     let address = ipv6_at(bytes, at)?;
-    chars::ipv6(line.str(words), address);
+    text::ipv6(line.str(words), address);
     Some(())
 }
 
@@ -275,8 +268,7 @@ mod tests {
     use crate::sinks::tcpdump::sample;
 
     fn printed(bytes: &[u8], wire_len: usize) -> String {
-        let ctx = Ctx { src: Ipv6Addr::LOCALHOST.into(), ..sample::ctx() };
-        sample::printed(|line| print(line, bytes, wire_len as u32, &ctx))
+        sample::printed(|line| print(line, bytes, wire_len as u32, &sample::ctx()))
     }
 
     fn whole(parts: &[&[u8]]) -> String {

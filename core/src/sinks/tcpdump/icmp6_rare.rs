@@ -6,6 +6,7 @@
 use super::{
     chars,
     icmp6::{address, ipv4_at, ipv6_at, u16_at, u32_at},
+    text,
 };
 use crate::sinks::line::Line;
 
@@ -45,7 +46,7 @@ fn node_query(line: &mut Line, bytes: &[u8], code: u8) -> Option<()> {
         line.str(", 03 draft");
     } else if question > 1 {
         match code {
-            0 if subject.len() == 16 => chars::ipv6(line.str(", subject="), ipv6_at(subject, 0)?),
+            0 if subject.len() == 16 => _ = text::ipv6(line.str(", subject="), ipv6_at(subject, 0)?),
             1 => dns_name(line.str(", subject=DNS name"), subject)?,
             2 if subject.len() == 4 => _ = line.str(", subject=").ipv4(ipv4_at(subject, 0)?),
             0 | 2 => {}

@@ -16,10 +16,8 @@ const REPORT_3_LEN: u32 = 16;
 const USUAL_RESPONSE_TIME: u8 = 100;
 
 /// Prints one message. What is cut ends with `[|igmp]`.
-pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, ctx: &Ctx<'_>) {
-    if ctx.src.is_ipv6() {
-        line.str("[IGMP requires IPv4] (invalid)");
-    } else if message(line, bytes, wire_len).is_none() {
+pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>) {
+    if message(line, bytes, wire_len).is_none() {
         line.str(match bytes.first() {
             Some(&DVMRP) => " [|dvmrp]",
             Some(&PIM_1) => " [|pimv1]",

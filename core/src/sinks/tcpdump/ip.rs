@@ -3,7 +3,7 @@
 use core::net::IpAddr;
 
 use super::view::{Printed, View};
-use super::{Ctx, Out, gre, icmp, icmp6, igmp, ip6, link, names::ip_protocols, tcp, text, udp};
+use super::{Ctx, Out, gre, icmp, icmp6, igmp, ip6, link, names::ip_protocols, routing, tcp, text, udp};
 
 const MIN_HEADER_LEN: usize = 20;
 const OFFSET: u16 = 0x1fff;
@@ -24,9 +24,8 @@ pub(super) struct Ip<'a> {
 
 impl<'a> Ip<'a> {
     /// What the printers of applications need to know.
-    pub(super) fn ctx(&self, src_port: u16, dst_port: u16, over_tcp: bool, protocol: &'a str) -> Ctx<'a> {
-        let Self { src, dst, fragmented, bytes, .. } = *self;
-        Ctx { src, dst, src_port, dst_port, over_tcp, mdns: false, fragmented, protocol, ip: bytes }
+    pub(super) fn ctx(&self, dst_port: u16, over_tcp: bool, protocol: &'a str) -> Ctx<'a> {
+        Ctx { src: self.src, dst_port, over_tcp, mdns: false, protocol, ip: self.bytes }
     }
 
     /// `src > dst`.
@@ -129,10 +128,8 @@ pub(super) fn payload(out: &mut Out<'_>, bytes: &[u8], wire_len: u32, ip: &Ip<'_
         ip_protocols::TCP => return tcp::print(out, bytes, wire_len, ip),
         ip_protocols::UDP => return udp::print(out, bytes, wire_len, ip),
         ip_protocols::ICMP if is_v4 => return icmp::print(out, bytes, wire_len),
-        ip_protocols::ICMPV6 if !is_v4 => {
-            icmp6::print(out.line, bytes, wire_len, &ip.ctx(0, 0, false, "ICMP6"))
-        }
-        ip_protocols::IGMP if is_v4 => igmp::print(out.line, bytes, wire_len, &ip.ctx(0, 0, false, "IGMP")),
+        ip_protocols::ICMPV6 if !is_v4 => icmp6::print(out.line, bytes, wire_len, &ip.ctx(0, false, "ICMP6")),
+        ip_protocols::IGMP if is_v4 => igmp::print(out.line, bytes, wire_len, &ip.ctx(0, false, "IGMP")),
         ip_protocols::ETHERNET if !is_v4 => return link::ethernet(out, bytes, wire_len),
         ip_protocols::ICMP | ip_protocols::ICMPV6 | ip_protocols::IGMP | ip_protocols::ETHERNET => {
             let required = if matches!(protocol, ip_protocols::ICMP | ip_protocols::IGMP) { 4 } else { 6 };
@@ -145,6 +142,10 @@ pub(super) fn payload(out: &mut Out<'_>, bytes: &[u8], wire_len: u32, ip: &Ip<'_
         ip_protocols::GRE => return gre::print(out, bytes, wire_len),
         ip_protocols::AH => return out.deeper(|out| authentication(out, bytes, wire_len, ip)),
         ip_protocols::ESP => return encrypted(out, bytes, wire_len),
+        ip_protocols::EIGRP => routing::eigrp(out.line, bytes, wire_len, &ip.ctx(0, false, "")),
+        ip_protocols::OSPF => routing::ospf(out.line, bytes, wire_len, &ip.ctx(0, false, "")),
+        ip_protocols::PIM => routing::pim(out.line, bytes, wire_len, &ip.ctx(0, false, "")),
+        ip_protocols::VRRP => routing::vrrp(out.line, bytes, wire_len, &ip.ctx(0, false, "")),
         ip_protocols::NO_NEXT_HEADER => {
             out.line.str("no next header");
         }

@@ -163,11 +163,7 @@ fn snap(out: &mut Out<'_>, bytes: &[u8], wire_len: u32, addresses: Option<&Addre
     }
     let (inner, inner_len) = (view.from(LEN), wire_len - LEN as u32);
     match (organization, protocol) {
-        (0 | 0xf8, ether_type) => {
-            if link::by_ether_type(out, ether_type, inner, inner_len)? {
-                return Ok(true);
-            }
-        }
+        (0 | 0xf8, ether_type) if link::by_ether_type(out, ether_type, inner, inner_len)? => return Ok(true),
         (BRIDGED, 1 | 7) => {
             let padded = View::new(inner, "snap");
             padded.need(2)?;

@@ -39,14 +39,17 @@ mod mptcp;
 mod names;
 mod ports;
 mod ppp;
+mod resp;
+mod routing;
 #[cfg(test)]
 mod sample;
 mod sequences;
-mod ssh;
 mod tcp;
 mod tcp_options;
+mod telnet;
 mod text;
 mod udp;
+mod udp_services;
 mod view;
 mod vxlan;
 
@@ -205,18 +208,14 @@ impl Out<'_> {
 /// What the printer of an application's message is told of the layers around it.
 #[derive(Clone, Copy, Debug)]
 struct Ctx<'a> {
-    /// Source and destination of the innermost IP header.
+    /// Source of the innermost IP header.
     src: IpAddr,
-    dst: IpAddr,
-    /// Ports; 0 where the transport has none.
-    src_port: u16,
+    /// Destination port; 0 where the transport has none.
     dst_port: u16,
     /// The transport is TCP rather than UDP.
     over_tcp: bool,
     /// DNS on the multicast port.
     mdns: bool,
-    /// The octets are the first fragment of a longer packet.
-    fragmented: bool,
     /// What tcpdump calls the protocol of a text protocol: `HTTP`, `SMTP`, `FTP`, `RTSP`, `SIP`, `WHOIS`.
     protocol: &'a str,
     /// The innermost IP header, as far as it was captured, with everything captured behind it.

@@ -18,6 +18,10 @@ pub(super) mod ip_protocols {
     pub(crate) const ICMPV6: u8 = 58;
     pub(crate) const NO_NEXT_HEADER: u8 = 59;
     pub(crate) const DESTINATION: u8 = 60;
+    pub(crate) const EIGRP: u8 = 88;
+    pub(crate) const OSPF: u8 = 89;
+    pub(crate) const PIM: u8 = 103;
+    pub(crate) const VRRP: u8 = 112;
     pub(crate) const SCTP: u8 = 132;
     pub(crate) const ETHERNET: u8 = 143;
 }

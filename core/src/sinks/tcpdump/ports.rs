@@ -3,8 +3,14 @@
 //! The first row that claims either port wins. Ports of printers that we do not have are listed all the same,
 //! because they take a packet away from those that we have.
 
+use super::{Ctx, http, resp, routing, telnet, udp_services};
+use crate::sinks::line::Line;
+
+/// A printer that writes its own name, given what was captured, the length on the wire and the layers around it.
+pub(super) type Service = fn(&mut Line, &[u8], u32, &Ctx<'_>);
+
 /// A printer behind a transport protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum App {
     /// Nothing to add to the transport's own line.
     None,
@@ -12,12 +18,13 @@ pub(super) enum App {
     Foreign,
     /// A protocol of lines, by its name.
     Text(&'static str),
+    /// A protocol of which little is printed.
+    Service(Service),
     /// DNS; `true` on the multicast port.
     Dns(bool),
     Vxlan,
     Geneve,
     Mpls,
-    Ssh,
 }
 
 /// The highest port that any row names: most clients' ports lie behind it.
@@ -31,7 +38,15 @@ pub(super) fn udp(src: u16, dst: u16) -> App {
     match udp_rank(src, false).min(udp_rank(dst, true)) {
         0 => App::Dns(false),
         1 => App::Dns(true),
+        4 => App::Service(udp_services::bootp),
+        11 => App::Service(udp_services::ntp),
+        20 => App::Service(udp_services::dhcp6),
+        26 => App::Service(udp_services::radius),
+        27 => App::Service(udp_services::hsrp),
+        32 => App::Service(udp_services::broadcom_shim),
+        33 => App::Service(udp_services::bfd),
         SIP => App::Text("SIP"),
+        41 => App::Service(udp_services::syslog),
         VXLAN => App::Vxlan,
         GENEVE => App::Geneve,
         MPLS => App::Mpls,
@@ -108,9 +123,12 @@ const fn udp_rank(port: u16, is_dst: bool) -> u8 {
 #[inline]
 pub(super) fn tcp(src: u16, dst: u16) -> App {
     match tcp_rank(src).min(tcp_rank(dst)) {
+        0 => App::Service(telnet::print),
         1 => App::Text("SMTP"),
         2 => App::Text("WHOIS"),
-        6 => App::Ssh,
+        3 => App::Service(routing::bgp),
+        5 => App::Service(resp::print),
+        6 => App::Service(http::ssh),
         11 => App::Text("FTP"),
         12 => App::Text("HTTP"),
         13 => App::Text("RTSP"),

@@ -7,17 +7,7 @@ use crate::sinks::line::Line;
 
 /// A context of UDP over IPv4.
 pub(super) fn ctx() -> Ctx<'static> {
-    Ctx {
-        src: Ipv4Addr::LOCALHOST.into(),
-        dst: Ipv4Addr::LOCALHOST.into(),
-        src_port: 0,
-        dst_port: 0,
-        over_tcp: false,
-        mdns: false,
-        fragmented: false,
-        protocol: "",
-        ip: &[],
-    }
+    Ctx { src: Ipv4Addr::LOCALHOST.into(), dst_port: 0, over_tcp: false, mdns: false, protocol: "", ip: &[] }
 }
 
 /// What `write` wrote.

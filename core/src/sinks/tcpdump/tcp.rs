@@ -8,7 +8,7 @@ use super::ports::{self, App};
 use super::sequences::{Base, Key};
 use super::tcp_options::{self, SackBase};
 use super::view::{Printed, View};
-use super::{Out, dns, http, link, ssh};
+use super::{Out, dns, http, link};
 use crate::layers::tcp::MIN_HEADER_LEN;
 
 const FIN: u8 = 0x01;
@@ -186,12 +186,14 @@ impl Segment<'_> {
         match ports::tcp(*src_port, *dst_port) {
             App::Text(name) => {
                 out.line.str(": ");
-                http::print(out.line, payload, payload_len, &ip.ctx(*src_port, *dst_port, true, name));
+                http::print(out.line, payload, payload_len, &ip.ctx(*dst_port, true, name));
+            }
+            App::Service(service) => {
+                service(out.line, payload, payload_len, &ip.ctx(*dst_port, true, ""));
             }
             App::Dns(_) => {
-                dns::print(out.line, payload, payload_len, &ip.ctx(*src_port, *dst_port, true, "domain"));
+                dns::print(out.line, payload, payload_len, &ip.ctx(*dst_port, true, "domain"));
             }
-            App::Ssh => return ssh::print(out, payload, payload_len),
             App::Foreign | App::None | App::Vxlan | App::Geneve | App::Mpls => {}
         }
         Ok(())

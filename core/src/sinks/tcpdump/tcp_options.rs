@@ -214,7 +214,7 @@ impl Options<'_, '_> {
     }
 
     fn sack(&self, out: &mut Out<'_>, data: &Data<'_, '_>) -> Result<(), Stop> {
-        if data.len % 8 != 0 {
+        if !data.len.is_multiple_of(8) {
             out.line.str(" invalid sack");
             return Ok(());
         }

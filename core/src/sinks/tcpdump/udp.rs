@@ -4,7 +4,7 @@ use super::ip::Ip;
 use super::names::ip_protocols;
 use super::ports::{self, App};
 use super::view::{Printed, View};
-use super::{Ctx, Out, dns, geneve, http, link, mpls, vxlan};
+use super::{Ctx, Out, dns, geneve, http, mpls, vxlan};
 use crate::layers::udp::HEADER_LEN;
 
 /// A datagram, of which `wire_len` octets are in the IP packet around it.
@@ -47,6 +47,7 @@ struct Datagram<'a> {
     /// Octets of payload by the datagram's own length field, and as far as the IP packet has room.
     announced_len: u32,
     payload_len: u32,
+    /// Captured octets up to the end of the IP packet, because tcpdump reads behind the datagram's own end.
     payload: &'a [u8],
     src_port: u16,
     dst_port: u16,
@@ -54,7 +55,7 @@ struct Datagram<'a> {
 
 impl Datagram<'_> {
     fn payload(&self, out: &mut Out<'_>, ip: &Ip<'_>) -> Printed {
-        let Self { payload, payload_len, src_port, dst_port, .. } = *self;
+        let Self { payload, payload_len, dst_port, .. } = *self;
         if out.options.quiet {
             self.generic(out, ip.fragmented);
             return Ok(());
@@ -64,15 +65,18 @@ impl Datagram<'_> {
             App::Geneve => return geneve::print(out, payload, payload_len),
             App::Mpls => return mpls::print(out, payload, payload_len),
             App::Dns(mdns) => {
-                let ctx = Ctx { mdns, ..ip.ctx(src_port, dst_port, false, "domain") };
-                // tcpdump reads DNS to the end of the IP packet, whatever the datagram's own length says.
+                let ctx = Ctx { mdns, ..ip.ctx(dst_port, false, "domain") };
+                // tcpdump reads to the end of the IP packet, whatever the datagram\'s own length says.
                 dns::print(out.line, payload, payload_len, &ctx);
             }
             App::Text(name) => {
-                let ctx = ip.ctx(src_port, dst_port, false, name);
-                http::print(out.line, link::cut(payload, payload_len), payload_len, &ctx);
+                let ctx = ip.ctx(dst_port, false, name);
+                http::print(out.line, payload, payload_len, &ctx);
             }
-            App::Foreign | App::None | App::Ssh => self.generic(out, ip.fragmented),
+            App::Service(service) => {
+                service(out.line, payload, payload_len, &ip.ctx(dst_port, false, ""));
+            }
+            App::Foreign | App::None => self.generic(out, ip.fragmented),
         }
         Ok(())
     }
