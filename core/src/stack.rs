@@ -10,7 +10,7 @@ use arrayvec::ArrayVec;
 
 use crate::{
     error::{Cause, DecodeError},
-    layers::{self, Cursor, Layer, Next},
+    layers::{self, Cursor, Layer},
     record::Record,
 };
 
@@ -187,7 +187,7 @@ impl Decoder {
 
     fn walk(&self, stack: &mut Stack<'_>, first: Option<Layer>, via: u16, end: u32) {
         let bytes = stack.bytes;
-        let mut at = Cursor { bytes, offset: 0, limit: bytes.len() as u32, end, via };
+        let mut at = Cursor { bytes, offset: 0, limit: bytes.len() as u32, end, via, decoder: self };
         let mut next = first;
         while let Some(layer) = next {
             if stack.layers.is_full() {
@@ -196,13 +196,13 @@ impl Decoder {
                     Some(DecodeError { layer, offset, needed, had: needed + 1, cause: Cause::TooDeep });
                 break;
             }
-            next = self.step(stack, &mut at, layer);
+            next = Self::step(stack, &mut at, layer);
         }
     }
 
     /// Reads one header, adds its span, moves the cursor behind it and names the layer that follows.
     #[inline]
-    fn step(&self, stack: &mut Stack<'_>, at: &mut Cursor<'_>, layer: Layer) -> Option<Layer> {
+    fn step(stack: &mut Stack<'_>, at: &mut Cursor<'_>, layer: Layer) -> Option<Layer> {
         let Cursor { offset, limit, end, via, .. } = *at;
         match layers::parse(layer, at) {
             Ok(header) => {
@@ -217,7 +217,8 @@ impl Decoder {
                     end: at.end,
                     limit: at.limit,
                 });
-                self.follow(header.next, at)
+                at.via = header.next.via;
+                header.next.layer
             }
             Err(fault) => {
                 let offset = offset + fault.at;
@@ -232,32 +233,5 @@ impl Decoder {
                 None
             }
         }
-    }
-
-    #[inline]
-    fn follow(&self, next: Next, at: &mut Cursor<'_>) -> Option<Layer> {
-        let (layer, via) = match next {
-            Next::Data => return None,
-            Next::Layer(layer) => (Some(layer), 0),
-            Next::EtherType(value) => (layers::by_ether_type(value), value),
-            Next::IpProtocol(value) => (layers::by_ip_protocol(value), u16::from(value)),
-            Next::UdpPorts { src, dst } => self.by_udp_port(src, dst, at),
-        };
-        at.via = via;
-        layer
-    }
-
-    /// The destination port decides. The source port alone counts only where the octets look right, because
-    /// any client may own port 4789 or 6081 for a moment.
-    fn by_udp_port(&self, src: u16, dst: u16, at: &Cursor<'_>) -> (Option<Layer>, u16) {
-        for (port, plausible) in [(dst, true), (src, false)] {
-            if self.vxlan_ports.contains(port) && (plausible || layers::vxlan::is_plausible(at)) {
-                return (Some(Layer::Vxlan), port);
-            }
-            if self.geneve_ports.contains(port) && (plausible || layers::geneve::is_plausible(at)) {
-                return (Some(Layer::Geneve), port);
-            }
-        }
-        (None, dst)
     }
 }

@@ -51,6 +51,7 @@ pub struct CaptureReader {
     buffer: Buffer,
     state: State,
     interfaces: Interfaces,
+    current: Option<Current>,
     max_record_len: u32,
     format: Option<Format>,
     ended: bool,
@@ -99,6 +100,14 @@ pub(super) struct Frame {
     pub(super) total_len: usize,
 }
 
+/// The packet found last: its frame, and where its first octet lies in the buffer and in the input.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    frame: Frame,
+    start: usize,
+    offset: u64,
+}
+
 /// What the pending octets hold.
 pub(super) enum Parsed {
     Frame(Frame),
@@ -132,6 +141,7 @@ impl CaptureReader {
             buffer: Buffer::default(),
             state: State::Start,
             interfaces: Interfaces::default(),
+            current: None,
             max_record_len: max_record_len.min(1 << 30),
             format: None,
             ended: false,
@@ -154,6 +164,7 @@ impl CaptureReader {
     /// Room for `len` octets behind those pushed so far, to read a file into without a copy; [`commit`](Self::commit)
     /// says how many were filled. Take all records first, or the buffer grows.
     pub fn space(&mut self, len: usize) -> &mut [u8] {
+        self.current = None;
         self.buffer.space(len)
     }
 
@@ -178,24 +189,34 @@ impl CaptureReader {
     #[allow(clippy::should_implement_trait)]
     #[inline]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, CaptureError> {
-        Ok(self.next_annotated()?.map(|(record, _)| record))
+        Ok(if self.advance()? { self.record() } else { None })
     }
 
-    /// The next packet with the options of its block.
+    /// As [`next`](Self::next), but only says whether there is a packet; [`record`](Self::record) lends it. For
+    /// callers that fetch more octets in between, where a record lent at once would still be borrowed.
     ///
     /// # Errors
     /// As [`next`](Self::next).
     #[inline]
-    pub fn next_annotated(&mut self) -> Result<Option<(Record<'_>, Annotations<'_>)>, CaptureError> {
+    pub fn advance(&mut self) -> Result<bool, CaptureError> {
+        self.current = None;
         let frame = match self.frame() {
             Ok(Some(frame)) => frame,
-            Ok(None) => return Ok(None),
+            Ok(None) => return Ok(false),
             Err(fault) => return Err(self.fail(fault)),
         };
-        let (start, offset) = (self.buffer.start(), self.buffer.offset());
+        self.current = Some(Current { frame, start: self.buffer.start(), offset: self.buffer.offset() });
         self.buffer.consume(frame.total_len);
         self.packets += 1;
-        let record = Record {
+        Ok(true)
+    }
+
+    /// The packet that was found last; `None` before the first and once octets were added.
+    #[inline]
+    #[must_use]
+    pub fn record(&self) -> Option<Record<'_>> {
+        let Current { frame, start, offset } = self.current?;
+        Some(Record {
             number: self.packets,
             timestamp_ns: frame.timestamp_ns,
             interface: frame.interface,
@@ -203,10 +224,16 @@ impl CaptureReader {
             original_len: frame.original_len,
             offset: offset + frame.data.0 as u64,
             data: self.buffer.slice(start + frame.data.0..start + frame.data.1),
-        };
+        })
+    }
+
+    /// The options of that packet's block; empty in pcap.
+    #[must_use]
+    pub fn annotations(&self) -> Annotations<'_> {
+        let Some(Current { frame, start, .. }) = self.current else { return Annotations::default() };
         let options = self.buffer.slice(start + frame.options.0..start + frame.options.1);
         let big_endian = matches!(&self.state, State::Pcapng(file) if file.section.big_endian);
-        Ok(Some((record, Annotations::new(options, big_endian))))
+        Annotations::new(options, big_endian)
     }
 
     /// The format, once the first octets told.

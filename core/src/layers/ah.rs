@@ -18,7 +18,7 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     if had < header_len {
         return Err(Fault::cut(header_len, had));
     }
-    Ok(Header::open_ended(at, header_len, Next::IpProtocol(next_header)))
+    Ok(Header::open_ended(at, header_len, Next::ip_protocol(next_header)))
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {

@@ -13,7 +13,7 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     let packet =
         ArpPacketSlice::from_slice(rest).map_err(|error| Fault::cut(error.required_len, rest.len()))?;
     let addresses_len = usize::from(packet.hw_addr_size()) + usize::from(packet.proto_addr_size());
-    Ok(Header::open_ended(at, FIXED_LEN + 2 * addresses_len, Next::Data))
+    Ok(Header::open_ended(at, FIXED_LEN + 2 * addresses_len, Next::DATA))
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {

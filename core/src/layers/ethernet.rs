@@ -20,10 +20,10 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
 #[inline]
 pub(super) fn after_type(at: &Cursor<'_>, header_len: usize, value: u16) -> Header {
     if value > llc::MAX_FRAME_LEN {
-        return Header::open_ended(at, header_len, Next::EtherType(value));
+        return Header::open_ended(at, header_len, Next::ether_type(value));
     }
     let end = at.offset.saturating_add(header_len as u32 + u32::from(value)).min(at.end);
-    Header { header_len: header_len as u32, end, next: Next::Layer(Layer::Llc) }
+    Header { header_len: header_len as u32, end, next: Next::layer(Layer::Llc) }
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {

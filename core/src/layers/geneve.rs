@@ -41,7 +41,7 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     if !gwlb::has_usual_options(header) {
         check_options(header)?;
     }
-    Ok(Header::open_ended(at, header_len, Next::EtherType(u16::from_be_bytes([a, b]))))
+    Ok(Header::open_ended(at, header_len, Next::ether_type(u16::from_be_bytes([a, b]))))
 }
 
 fn options_len(first: u8) -> usize {

@@ -30,7 +30,7 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     if had < header_len {
         return Err(Fault::cut(header_len, had));
     }
-    Ok(Header::open_ended(at, header_len, Next::EtherType(protocol)))
+    Ok(Header::open_ended(at, header_len, Next::ether_type(protocol)))
 }
 
 /// Which optional words follow the fixed four octets.

@@ -11,7 +11,7 @@ const HEADER_LEN: usize = 8;
 #[inline]
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     at.head::<FIXED_LEN>()?;
-    Ok(Header::open_ended(at, HEADER_LEN.min(at.rest().len()), Next::Data))
+    Ok(Header::open_ended(at, HEADER_LEN.min(at.rest().len()), Next::DATA))
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {

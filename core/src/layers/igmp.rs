@@ -8,7 +8,7 @@ const HEADER_LEN: usize = 8;
 #[inline]
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     at.head::<HEADER_LEN>()?;
-    Ok(Header::open_ended(at, HEADER_LEN, Next::Data))
+    Ok(Header::open_ended(at, HEADER_LEN, Next::DATA))
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {

@@ -26,8 +26,8 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
         total_len => at.offset + total_len,
     };
     let next = match header.fragments_offset().value() {
-        0 => Next::IpProtocol(header.protocol().0),
-        _ => Next::Data,
+        0 => Next::ip_protocol(header.protocol().0),
+        _ => Next::DATA,
     };
     Ok(Header { header_len, end, next })
 }

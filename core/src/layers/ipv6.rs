@@ -23,7 +23,7 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
         0 if next_header != NO_NEXT_HEADER => at.end,
         payload_len => at.offset + HEADER_LEN + u32::from(payload_len),
     };
-    Ok(Header { header_len: HEADER_LEN, end, next: Next::IpProtocol(next_header) })
+    Ok(Header { header_len: HEADER_LEN, end, next: Next::ip_protocol(next_header) })
 }
 
 #[cold]

@@ -21,14 +21,14 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
         let header = Ipv6FragmentHeaderSlice::from_slice(rest)
             .map_err(|error| Fault::cut(error.required_len, rest.len()))?;
         let next = match header.fragment_offset().value() {
-            0 => Next::IpProtocol(header.next_header().0),
-            _ => Next::Data,
+            0 => Next::ip_protocol(header.next_header().0),
+            _ => Next::DATA,
         };
         return Ok(Header::open_ended(at, header.slice().len(), next));
     }
     let header = Ipv6RawExtHeaderSlice::from_slice(rest)
         .map_err(|error| Fault::cut(error.required_len, rest.len()))?;
-    Ok(Header::open_ended(at, header.slice().len(), Next::IpProtocol(header.next_header().0)))
+    Ok(Header::open_ended(at, header.slice().len(), Next::ip_protocol(header.next_header().0)))
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {

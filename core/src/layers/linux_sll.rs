@@ -20,8 +20,8 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
 #[inline]
 pub(super) fn after_protocol(protocol: u16) -> Next {
     match protocol {
-        PROTOCOL_LLC => Next::Layer(Layer::Llc),
-        other => Next::EtherType(other),
+        PROTOCOL_LLC => Next::layer(Layer::Llc),
+        other => Next::ether_type(other),
     }
 }
 

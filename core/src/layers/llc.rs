@@ -13,12 +13,12 @@ const SNAP_LEN: usize = 8;
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     let head = at.head::<3>()?;
     if *head != SNAP {
-        return Ok(Header::open_ended(at, head.len(), Next::Data));
+        return Ok(Header::open_ended(at, head.len(), Next::DATA));
     }
     let [.., org_a, org_b, org_c, type_a, type_b] = *at.head::<SNAP_LEN>()?;
     let next = match [org_a, org_b, org_c] {
-        [0, 0, 0] => Next::EtherType(u16::from_be_bytes([type_a, type_b])),
-        _ => Next::Data,
+        [0, 0, 0] => Next::ether_type(u16::from_be_bytes([type_a, type_b])),
+        _ => Next::DATA,
     };
     Ok(Header::open_ended(at, SNAP_LEN, next))
 }

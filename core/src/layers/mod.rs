@@ -5,7 +5,7 @@
 
 use core::fmt;
 
-use crate::{error::Fault, field::Fields, record::LinkType};
+use crate::{error::Fault, field::Fields, record::LinkType, stack::Decoder};
 
 pub mod ah;
 pub mod arp;
@@ -123,6 +123,8 @@ pub(crate) struct Cursor<'a> {
     pub(crate) end: u32,
     /// The value that led here.
     pub(crate) via: u16,
+    /// The settings.
+    pub(crate) decoder: &'a Decoder,
 }
 
 impl<'a> Cursor<'a> {
@@ -157,19 +159,34 @@ impl Header {
     }
 }
 
-/// What a header says of the octets behind it.
+/// What a header says of the octets behind it: the layer, if one reads them, and the value that led to it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Next {
+pub(crate) struct Next {
+    pub(crate) layer: Option<Layer>,
+    pub(crate) via: u16,
+}
+
+impl Next {
     /// Payload that no layer reads.
-    Data,
+    pub(crate) const DATA: Self = Self { layer: None, via: 0 };
+
     /// That layer, by the header's own format.
-    Layer(Layer),
+    #[inline]
+    pub(crate) const fn layer(layer: Layer) -> Self {
+        Self { layer: Some(layer), via: 0 }
+    }
+
     /// Whatever the EtherType announces.
-    EtherType(u16),
+    #[inline]
+    pub(crate) const fn ether_type(value: u16) -> Self {
+        Self { layer: by_ether_type(value), via: value }
+    }
+
     /// Whatever the IP protocol number announces.
-    IpProtocol(u8),
-    /// Whatever is carried on these UDP ports.
-    UdpPorts { src: u16, dst: u16 },
+    #[inline]
+    pub(crate) const fn ip_protocol(value: u8) -> Self {
+        Self { layer: by_ip_protocol(value), via: value as u16 }
+    }
 }
 
 /// The layer with which a record of this link type begins; none where the link type is not known.

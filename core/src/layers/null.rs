@@ -14,10 +14,10 @@ const HEADER_LEN: usize = 4;
 #[inline]
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     let next = match family(*at.head()?) {
-        2 => Next::Layer(Layer::Ipv4),
+        2 => Next::layer(Layer::Ipv4),
         // NetBSD and OpenBSD; FreeBSD; macOS; Linux.
-        24 | 28 | 30 | 10 => Next::Layer(Layer::Ipv6),
-        _ => Next::Data,
+        24 | 28 | 30 | 10 => Next::layer(Layer::Ipv6),
+        _ => Next::DATA,
     };
     Ok(Header::open_ended(at, HEADER_LEN, next))
 }

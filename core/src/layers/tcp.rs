@@ -17,7 +17,7 @@ pub const MIN_HEADER_LEN: usize = 20;
 #[inline]
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     let header = TcpHeaderSlice::from_slice(at.rest()).map_err(fault)?;
-    Ok(Header::open_ended(at, header.slice().len(), Next::Data))
+    Ok(Header::open_ended(at, header.slice().len(), Next::DATA))
 }
 
 #[cold]

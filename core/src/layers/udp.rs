@@ -5,7 +5,7 @@
 
 use etherparse::UdpHeaderSlice;
 
-use super::{Cursor, Header, Next};
+use super::{Cursor, Header, Layer, Next, geneve, vxlan};
 use crate::{error::Fault, field::Fields};
 
 /// Octets of a UDP header.
@@ -20,8 +20,29 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
         len if len < HEADER_LEN as u32 => return Err(Fault::bad("length", 4, HEADER_LEN as u32, len)),
         len => at.end.min(at.offset + len),
     };
-    let next = Next::UdpPorts { src: header.source_port(), dst: header.destination_port() };
-    Ok(Header { header_len: HEADER_LEN as u32, end, next })
+    let (src, dst) = (header.source_port(), header.destination_port());
+    Ok(Header { header_len: HEADER_LEN as u32, end, next: tunnel(at, src, dst) })
+}
+
+/// The destination port decides. The source port alone counts only where the octets look right, because any
+/// client may own port 4789 or 6081 for a moment.
+#[inline]
+fn tunnel(at: &Cursor<'_>, src: u16, dst: u16) -> Next {
+    let decoder = at.decoder;
+    if decoder.vxlan_ports.contains(dst) {
+        return Next { layer: Some(Layer::Vxlan), via: dst };
+    }
+    if decoder.geneve_ports.contains(dst) {
+        return Next { layer: Some(Layer::Geneve), via: dst };
+    }
+    let inside = Cursor { offset: at.offset + HEADER_LEN as u32, ..*at };
+    if decoder.vxlan_ports.contains(src) && vxlan::is_plausible(&inside) {
+        return Next { layer: Some(Layer::Vxlan), via: src };
+    }
+    if decoder.geneve_ports.contains(src) && geneve::is_plausible(&inside) {
+        return Next { layer: Some(Layer::Geneve), via: src };
+    }
+    Next { layer: None, via: dst }
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {

@@ -21,7 +21,7 @@ pub const VALID_VNI: u8 = 0x08;
 #[inline]
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     at.head::<HEADER_LEN>()?;
-    Ok(Header::open_ended(at, HEADER_LEN, Next::Layer(Layer::Ethernet)))
+    Ok(Header::open_ended(at, HEADER_LEN, Next::layer(Layer::Ethernet)))
 }
 
 /// Flags, the reserved octets and the VNI of a header of at least eight octets.

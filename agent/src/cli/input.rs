@@ -1,0 +1,92 @@
+//! The options of every command that reads a capture.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use mirrorscope_core::{
+    Decoder,
+    layers::{geneve, vxlan},
+    stack::Ports,
+};
+
+use crate::{
+    failure::Failure,
+    pipeline::{self, Selection, Sink, Summary},
+    progress::Progress,
+    sources::FileSource,
+};
+
+/// Which capture, and how to decode it.
+#[derive(Args, Debug)]
+pub(crate) struct Input {
+    /// Capture to read: pcap or pcapng, also gzip or zstd; `-` for standard input
+    pub(crate) file: PathBuf,
+
+    /// Pass over the first N packets
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    skip: u64,
+
+    /// Stop after N packets
+    #[arg(short = 'c', long, value_name = "N")]
+    max_packets: Option<u64>,
+
+    /// UDP port of Geneve; may be given several times
+    #[arg(long, value_name = "PORT", default_values_t = [geneve::UDP_PORT])]
+    geneve_port: Vec<u16>,
+
+    /// UDP port of VXLAN; may be given several times
+    #[arg(long, value_name = "PORT", default_values_t = [vxlan::UDP_PORT])]
+    vxlan_port: Vec<u16>,
+
+    /// No notes and no progress on standard error
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+
+    /// Accepted for tcpdump's users: names are never looked up
+    #[arg(short, action = clap::ArgAction::Count, hide = true)]
+    numeric: u8,
+}
+
+impl Input {
+    /// Reads the capture into `sink`. `may_draw` says that a progress bar would not disturb the output.
+    pub(crate) fn run(&self, may_draw: bool, sink: &mut impl Sink) -> Result<(), Failure> {
+        let mut source = FileSource::open(&self.file)?;
+        let decoder = self.decoder()?;
+        let selection = Selection { skip: self.skip, count: self.max_packets };
+        let progress = Progress::new(source.progress().total_len, may_draw && !self.quiet);
+        let (summary, result) = pipeline::run(&mut source, &decoder, &selection, progress, sink);
+        if !self.quiet && result.as_ref().is_ok() {
+            self.note(&summary);
+        }
+        result
+    }
+
+    fn decoder(&self) -> Result<Decoder, Failure> {
+        let most = Ports::MAX;
+        for (option, ports) in [("--geneve-port", &self.geneve_port), ("--vxlan-port", &self.vxlan_port)] {
+            if ports.len() > most {
+                return Err(Failure::new(format_args!(
+                    "{option} was given {} times, at most {most} fit",
+                    ports.len()
+                )));
+            }
+        }
+        Ok(Decoder { geneve_ports: Ports::new(&self.geneve_port), vxlan_ports: Ports::new(&self.vxlan_port) })
+    }
+
+    /// What a user might not expect of this capture.
+    fn note(&self, summary: &Summary) {
+        let decoded = summary.read.saturating_sub(self.skip);
+        if summary.read == 0 {
+            eprintln!("note: the capture holds no packet");
+        } else if decoded == 0 {
+            eprintln!("note: --skip {} passed over all {} packets", self.skip, summary.read);
+        } else if summary.unknown_link == decoded {
+            eprintln!("note: no packet could be decoded: the capture's link type is not known");
+            eprintln!("  hint: capture on an Ethernet interface, or on `any` (Linux cooked)");
+        } else if summary.tunnelled == 0 {
+            eprintln!("note: none of the {decoded} packets is Geneve or VXLAN: they are shown as they are");
+            eprintln!("  hint: --geneve-port and --vxlan-port set other ports than 6081 and 4789");
+        }
+    }
+}

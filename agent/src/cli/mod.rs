@@ -1,0 +1,44 @@
+//! What was said on the command line, and what it means. A command is a file here and a row in [`Command`].
+
+use clap::{Parser, Subcommand};
+
+use crate::failure::Failure;
+
+mod input;
+mod read;
+mod sessions;
+
+/// Reads AWS mirrored traffic: who mirrored what, without the tunnels.
+///
+/// VPC Traffic Mirroring through a Gateway Load Balancer wraps every packet twice, in VXLAN and in Geneve.
+/// mirrorscope reads both, and shows the mirrored packet with the session that it came from.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Read(read::Args),
+    Sessions(sessions::Args),
+}
+
+/// Parses the command line and runs the command.
+pub(crate) fn run() -> Result<(), Failure> {
+    match Cli::parse().command {
+        Command::Read(args) => read::run(&args),
+        Command::Sessions(args) => sessions::run(&args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_commands_are_well_formed() {
+        super::Cli::command().debug_assert();
+    }
+}

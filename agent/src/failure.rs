@@ -1,0 +1,70 @@
+//! Why a command ended without success: what happened, what to do next, and the exit status.
+
+use std::{fmt, process::ExitCode};
+
+use crate::sources::SourceError;
+
+/// Exit status where the input is damaged or is no capture, after everything before the damage was handled.
+pub(crate) const DAMAGED_INPUT: u8 = 2;
+/// Exit status of every other failure.
+pub(crate) const FAILED: u8 = 1;
+
+/// An error as a person at a terminal needs it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    hint: Option<String>,
+    status: u8,
+    /// The reader of our output went away: nothing to complain of.
+    is_closed_pipe: bool,
+}
+
+impl Failure {
+    /// A failure with exit status [`FAILED`].
+    pub(crate) fn new(message: impl fmt::Display) -> Self {
+        Self { message: message.to_string(), hint: None, status: FAILED, is_closed_pipe: false }
+    }
+
+    /// Says what to do next.
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Sets the exit status.
+    pub(crate) fn status(mut self, status: u8) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// What became of a write to `target`.
+    pub(crate) fn write(target: &str, error: &std::io::Error) -> Self {
+        let failure = Self::new(format_args!("cannot write to {target}: {error}"));
+        match error.kind() {
+            std::io::ErrorKind::BrokenPipe => Self { is_closed_pipe: true, ..failure },
+            std::io::ErrorKind::StorageFull => {
+                failure.hint("what was written before is whole; free some space or choose another place")
+            }
+            _ => failure,
+        }
+    }
+
+    /// Tells the user, and gives the exit status.
+    pub(crate) fn report(&self) -> ExitCode {
+        if self.is_closed_pipe {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("mirrorscope: {}", self.message);
+        if let Some(hint) = &self.hint {
+            eprintln!("  hint: {hint}");
+        }
+        ExitCode::from(self.status)
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        let status = if error.is_damage() { DAMAGED_INPUT } else { FAILED };
+        Self::new(error).status(status)
+    }
+}

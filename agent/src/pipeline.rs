@@ -1,0 +1,111 @@
+//! Source → decode → filter → sink, until the source ends or the sink has enough.
+
+use std::{
+    ops::ControlFlow,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use mirrorscope_core::{Decoder, Envelope, Packet};
+
+use crate::{failure::Failure, progress::Progress, sources::FileSource};
+
+/// Takes packets.
+pub(crate) trait Sink {
+    /// Takes one packet. An error ends the run.
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure>;
+    /// Is told that no packet follows, also where the run ends early.
+    fn finish(&mut self) -> Result<(), Failure>;
+}
+
+/// Which packets of a source go on.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    /// Packets to pass over first.
+    pub(crate) skip: u64,
+    /// Packets to take at most, counted behind the filter.
+    pub(crate) count: Option<u64>,
+}
+
+/// What a run saw.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Summary {
+    /// Packets that the source delivered.
+    pub(crate) read: u64,
+    /// Packets that the sink took.
+    pub(crate) taken: u64,
+    /// Packets in Geneve or in VXLAN, among those read and not skipped.
+    pub(crate) tunnelled: u64,
+    /// Packets whose link type no layer reads.
+    pub(crate) unknown_link: u64,
+}
+
+/// How many packets pass between two looks at the clock and at the signals.
+const LOOK_EVERY: u64 = 4096;
+
+/// Runs `source` into `sink`. The sink is finished whatever happens; a damaged source is reported after that,
+/// with the summary of what came before the damage.
+pub(crate) fn run(
+    source: &mut FileSource,
+    decoder: &Decoder,
+    selection: &Selection,
+    mut progress: Progress,
+    sink: &mut impl Sink,
+) -> (Summary, Result<(), Failure>) {
+    let mut summary = Summary::default();
+    let interrupted = interrupt_flag();
+    let result = loop {
+        if summary.read.is_multiple_of(LOOK_EVERY) {
+            progress.update(source.progress().read_len);
+            if interrupted.load(Ordering::Relaxed) {
+                break Ok(());
+            }
+        }
+        match step(source, decoder, selection, sink, &mut summary) {
+            Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) => break Ok(()),
+            Err(failure) => break Err(failure),
+        }
+    };
+    progress.finish();
+    let finished = sink.finish();
+    (summary, result.and(finished))
+}
+
+#[inline]
+fn step(
+    source: &mut FileSource,
+    decoder: &Decoder,
+    selection: &Selection,
+    sink: &mut impl Sink,
+    summary: &mut Summary,
+) -> Result<ControlFlow<()>, Failure> {
+    if selection.count == Some(summary.taken) {
+        return Ok(ControlFlow::Break(()));
+    }
+    let Some(record) = source.next()? else { return Ok(ControlFlow::Break(())) };
+    summary.read += 1;
+    if summary.read <= selection.skip {
+        return Ok(ControlFlow::Continue(()));
+    }
+    let packet = Packet::decode(decoder, record);
+    summary.tunnelled += u64::from(packet.envelope != Envelope::Bare);
+    summary.unknown_link += u64::from(packet.stack.layers().is_empty());
+    sink.packet(&packet)?;
+    summary.taken += 1;
+    Ok(ControlFlow::Continue(()))
+}
+
+/// A flag that an interrupt (Ctrl-C) or a request to terminate sets, so that sinks are finished in order. A
+/// second one ends the program at once.
+fn interrupt_flag() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Where no handler can be set, the default action stays, which is no worse than having none.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&flag));
+        let _ = signal_hook::flag::register(signal, Arc::clone(&flag));
+    }
+    flag
+}

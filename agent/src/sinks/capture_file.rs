@@ -1,0 +1,154 @@
+//! A pcapng file that appears whole or not at all.
+//!
+//! Blocks go to `FILE.partial` beside the target, in writes that end where a block ends. The file gets its name
+//! when everything is written, and also where the run ends early (Ctrl-C, a damaged source, a full disk): then
+//! it is cut back to the last whole block first. A reader therefore never sees half a block under the name that
+//! was asked for.
+
+use std::{
+    fs::{self, File},
+    io::{self, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use mirrorscope_core::{
+    Packet,
+    sinks::pcapng::{Part, PcapngSink},
+};
+
+use crate::{failure::Failure, pipeline::Sink};
+
+/// Blocks that are gathered before they are written.
+const GATHER_LEN: usize = 256 * 1024;
+
+/// A capture under construction.
+#[derive(Debug)]
+pub(crate) struct CaptureFile {
+    target: Target,
+    sink: PcapngSink,
+    blocks: Vec<u8>,
+    failed: bool,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// Standard output, a pipe or a device: written as the blocks come.
+    Stream { name: String, writer: File },
+    /// A regular file, and how many octets of whole blocks it holds.
+    File { partial: PathBuf, path: PathBuf, file: File, written_len: u64 },
+}
+
+impl CaptureFile {
+    /// Begins a capture at `path`; `-` is standard output.
+    pub(crate) fn create(path: &Path, part: Part) -> Result<Self, Failure> {
+        let target = Target::open(path).map_err(|error| cannot_create(path, &error))?;
+        let mut blocks = Vec::with_capacity(GATHER_LEN + 64 * 1024);
+        let sink = PcapngSink::begin(&mut blocks, part, concat!("mirrorscope ", env!("CARGO_PKG_VERSION")));
+        Ok(Self { target, sink, blocks, failed: false })
+    }
+
+    fn flush(&mut self) -> Result<(), Failure> {
+        let result = self.target.write(&self.blocks);
+        self.blocks.clear();
+        result.map_err(|error| {
+            self.failed = true;
+            Failure::write(&self.target.name(), &error)
+        })
+    }
+}
+
+impl Sink for CaptureFile {
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
+        self.sink.packet(packet, &|_| None, &mut self.blocks);
+        if self.blocks.len() < GATHER_LEN { Ok(()) } else { self.flush() }
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        if !self.failed {
+            self.flush()?;
+        }
+        let name = self.target.name();
+        self.target.finish().map_err(|error| Failure::write(&name, &error))
+    }
+}
+
+impl Target {
+    fn open(path: &Path) -> io::Result<Self> {
+        if path.as_os_str() == "-" {
+            return Ok(Self::Stream { name: "standard output".to_owned(), writer: standard_output()? });
+        }
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            let writer = File::options().write(true).open(path)?;
+            return Ok(Self::Stream { name: path.display().to_string(), writer });
+        }
+        let mut partial = path.as_os_str().to_owned();
+        partial.push(".partial");
+        let (partial, path) = (PathBuf::from(partial), path.to_owned());
+        let file = File::create(&partial)?;
+        Ok(Self::File { partial, path, file, written_len: 0 })
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Stream { name, .. } => name.clone(),
+            Self::File { path, .. } => path.display().to_string(),
+        }
+    }
+
+    fn write(&mut self, blocks: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Stream { writer, .. } => writer.write_all(blocks),
+            Self::File { file, written_len, .. } => match file.write_all(blocks) {
+                Ok(()) => {
+                    *written_len += blocks.len() as u64;
+                    Ok(())
+                }
+                Err(error) => {
+                    // Best effort: the error that is reported is the first one.
+                    let _ =
+                        file.set_len(*written_len).and_then(|()| file.seek(SeekFrom::Start(*written_len)));
+                    Err(error)
+                }
+            },
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        match self {
+            Self::Stream { writer, .. } => writer.flush(),
+            // Not even the first block could be written: nothing is worth a name.
+            Self::File { partial, written_len: 0, .. } => fs::remove_file(partial),
+            Self::File { partial, path, file, .. } => {
+                file.sync_all()?;
+                fs::rename(partial, path)
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn standard_output() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+#[cfg(windows)]
+fn standard_output() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+fn cannot_create(path: &Path, error: &io::Error) -> Failure {
+    let failure = Failure::new(format_args!("cannot create {}: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => failure.hint("the folder does not exist; create it first"),
+        io::ErrorKind::PermissionDenied => {
+            failure.hint("choose a folder that you may write to, such as /tmp")
+        }
+        io::ErrorKind::IsADirectory => failure.hint("give a file name inside that folder"),
+        _ => failure,
+    }
+}

@@ -1,0 +1,6 @@
+//! Where records come from on this machine.
+
+mod decompress;
+mod file;
+
+pub(crate) use file::{FileSource, SourceError};
