@@ -3,6 +3,7 @@
 //! Without `-e` a known protocol is printed and its frame is not; a frame of an unknown type shows its
 //! addresses, its type and a dump.
 
+use super::envelope::{self, Envelope};
 use super::view::{Printed, View};
 use super::{Out, arp, ip, ip6, llc, mpls, names, ppp, text};
 use crate::{
@@ -47,6 +48,14 @@ pub(super) fn print(out: &mut Out<'_>, record: &Record<'_>) -> Printed {
             Ok(())
         }
     }
+}
+
+/// The frame behind an envelope whose text is written already.
+pub(super) fn mirrored(out: &mut Out<'_>, record: &Record<'_>, envelope: &Envelope) -> Printed {
+    // Two IP packets are around it, as on the long way.
+    out.depth += 2;
+    let frame = cut(record.data, envelope.end).get(envelope::LEN..).unwrap_or_default();
+    ethernet(out, frame, envelope.end.saturating_sub(envelope::LEN as u32))
 }
 
 /// An Ethernet frame of `wire_len` octets.

@@ -14,7 +14,11 @@ use super::{
     line::Line,
     time::{Clock, OffsetAt, Precision, TimeStyle, utc},
 };
-use crate::{packet::Packet, record::Record, stack::Decoder};
+use crate::{
+    packet::Packet,
+    record::{LinkType, Record},
+    stack::Decoder,
+};
 
 mod arp;
 mod chars;
@@ -22,6 +26,7 @@ mod dns;
 mod dns_names;
 mod dns_options;
 mod endpoints;
+mod envelope;
 mod geneve;
 mod gre;
 mod http;
@@ -54,6 +59,7 @@ mod view;
 mod vxlan;
 
 use endpoints::Endpoints;
+use envelope::{Envelope, Envelopes};
 use sequences::Sequences;
 use view::{Cut, Printed};
 
@@ -105,13 +111,20 @@ pub struct TcpdumpStyle {
     clock: Clock,
     sequences: Sequences,
     endpoints: Endpoints,
+    envelopes: Envelopes,
 }
 
 impl TcpdumpStyle {
     /// A printer that has seen no packet yet.
     pub fn new(options: TcpdumpOptions) -> Self {
         let clock = Clock::new(options.time, options.precision, options.offset_at);
-        Self { options, clock, sequences: Sequences::default(), endpoints: Endpoints::default() }
+        Self {
+            options,
+            clock,
+            sequences: Sequences::default(),
+            endpoints: Endpoints::default(),
+            envelopes: Envelopes::default(),
+        }
     }
 
     /// Appends all lines of `packet`, each with its newline.
@@ -128,13 +141,34 @@ impl TcpdumpStyle {
             return;
         }
         self.clock.write(record.timestamp_ns, line);
-        let Self { options, sequences, endpoints, .. } = self;
+        let Self { options, sequences, endpoints, envelopes, .. } = self;
         let mut out = Out { line, options, sequences, endpoints, depth: 0 };
-        if let Err(Cut(protocol)) = link::print(&mut out, record) {
+        let envelope = ordinary_envelope(out.options, record);
+        let start = out.line.len();
+        let printed = match &envelope {
+            Some(envelope) if envelopes.write(out.line, envelope) => {
+                link::mirrored(&mut out, record, envelope)
+            }
+            Some(envelope) => {
+                let printed = link::print(&mut out, record);
+                envelopes.remember(envelope, out.line.as_bytes().get(start..).unwrap_or_default());
+                printed
+            }
+            None => link::print(&mut out, record),
+        };
+        if let Err(Cut(protocol)) = printed {
             line.str(" [|").str(protocol).byte(b']');
         }
         line.byte(b'\n');
     }
+}
+
+/// The envelope of a mirrored packet, if it is of the kind whose text can be remembered.
+fn ordinary_envelope(options: &TcpdumpOptions, record: &Record<'_>) -> Option<Envelope> {
+    if record.link_type != LinkType::ETHERNET || options.link_header || options.quiet {
+        return None;
+    }
+    Envelope::of(record.data, record.original_len)
 }
 
 /// The packet's number, right-aligned in five columns.
