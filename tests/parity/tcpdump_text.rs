@@ -51,6 +51,70 @@ fn the_missions_captures_print_byte_for_byte_as_tcpdump_prints_them() {
 }
 
 #[test]
+fn a_remembered_envelope_never_speaks_for_a_different_one() {
+    const ENVELOPE_LEN: usize = 118;
+    let options = TcpdumpOptions { absolute_sequence: true, ..TcpdumpOptions::default() };
+    let printed = |style: &mut TcpdumpStyle, record: &mirrorscope_core::Record<'_>| {
+        let mut line = Line::default();
+        style.print_record(record, &mut line);
+        String::from_utf8_lossy(line.as_bytes()).into_owned()
+    };
+    let mut frames = 0;
+    for_each_record(&fixture("mirror/ssm-tcp443.pcap"), |record, frame| {
+        frames += 1;
+        if frames > 2 {
+            return;
+        }
+        let mut warm = TcpdumpStyle::new(options.clone());
+        printed(&mut warm, record);
+        for at in 0..=ENVELOPE_LEN {
+            for bit in [0, 3, 6] {
+                let mut damaged = frame.to_vec();
+                damaged[at] ^= 1 << bit;
+                let damaged = mirrorscope_core::Record { data: &damaged, ..*record };
+                let fresh = printed(&mut TcpdumpStyle::new(options.clone()), &damaged);
+                assert_eq!(printed(&mut warm, &damaged), fresh, "octet {at}, bit {bit}");
+            }
+            let cut = mirrorscope_core::Record { data: &frame[..at.max(1)], ..*record };
+            let fresh = printed(&mut TcpdumpStyle::new(options.clone()), &cut);
+            assert_eq!(printed(&mut warm, &cut), fresh, "cut at octet {at}");
+        }
+        assert_eq!(printed(&mut warm, record), printed(&mut TcpdumpStyle::new(options.clone()), record));
+    });
+    assert!(frames > 2);
+}
+
+#[test]
+fn damaged_and_cut_packets_never_panic() {
+    let mut style = TcpdumpStyle::new(TcpdumpOptions { link_header: true, ..TcpdumpOptions::default() });
+    let mut line = Line::default();
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    for_each_record(&fixture("mirror/ping-curl-traceroute.pcap"), |record, frame| {
+        for round in 0..40_usize {
+            let mut damaged = frame.to_vec();
+            for _ in 0..1 + round % 4 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let at = (state >> 33) as usize % damaged.len();
+                damaged[at] = (state >> 25) as u8;
+            }
+            damaged.truncate(if round % 2 == 0 {
+                damaged.len()
+            } else {
+                (state >> 40) as usize % damaged.len()
+            });
+            for link_type in [0, 1, 12, 101, 108, 113, 228, 229, 276, 9999].map(LinkType) {
+                line.clear();
+                style.print_record(
+                    &mirrorscope_core::Record { data: &damaged, link_type, ..*record },
+                    &mut line,
+                );
+                assert!(line.as_bytes().ends_with(b"\n"));
+            }
+        }
+    });
+}
+
+#[test]
 fn shared_captures_print_as_tcpdump_prints_them() {
     let Some(shared) = shared_dir() else {
         return skip("tcpdump's text of the shared captures: set MIRRORSCOPE_SHARED to their folder");

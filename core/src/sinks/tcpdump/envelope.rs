@@ -33,8 +33,8 @@ struct Place {
     text: [u8; TEXT_LEN],
 }
 
-/// Texts of envelopes.
-#[derive(Clone, Debug)]
+/// Texts of envelopes; about a megabyte from the first one on.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Envelopes {
     places: Vec<Place>,
 }
@@ -45,12 +45,6 @@ pub(super) struct Envelope {
     key: Key,
     /// Where the mirrored frame ends by the lengths in the headers.
     pub(super) end: u32,
-}
-
-impl Default for Envelopes {
-    fn default() -> Self {
-        Self { places: vec![Place { key: [[0; 8]; 5], len: 0, text: [0; TEXT_LEN] }; PLACES] }
-    }
 }
 
 impl Envelope {
@@ -109,6 +103,9 @@ impl Envelopes {
     /// Remembers the text of an envelope: the first line of what was printed.
     pub(super) fn remember(&mut self, envelope: &Envelope, printed: &[u8]) {
         let Some(newline) = printed.iter().position(|octet| *octet == b'\n') else { return };
+        if self.places.is_empty() {
+            self.places = vec![Place { key: [[0; 8]; 5], len: 0, text: [0; TEXT_LEN] }; PLACES];
+        }
         let Some(place) = self.places.get_mut(place_of(&envelope.key)) else { return };
         if let (Some(to), Some(from)) = (place.text.get_mut(..=newline), printed.get(..=newline)) {
             to.copy_from_slice(from);
