@@ -122,6 +122,9 @@ impl Line {
     /// An unsigned number in decimal, padded with zeros to `width` digits.
     #[inline]
     pub fn padded(&mut self, value: u64, width: usize) -> &mut Self {
+        if width == 6 && value < 1_000_000 {
+            return self.microseconds(value as u32);
+        }
         if let (Ok(value), 0..=10) = (u32::try_from(value), width) {
             return self.small(value, width);
         }
@@ -131,6 +134,16 @@ impl Line {
             self.bytes.push(b'0');
         }
         self.str(digits)
+    }
+
+    /// Six digits: the fraction of a second, which every line has.
+    #[inline]
+    fn microseconds(&mut self, value: u32) -> &mut Self {
+        let [a, b] = PAIRS[(value / 10_000 % 100) as usize];
+        let [c, d] = PAIRS[(value / 100 % 100) as usize];
+        let [e, f] = PAIRS[(value % 100) as usize];
+        self.bytes.extend_from_slice(&[a, b, c, d, e, f]);
+        self
     }
 
     /// A number in decimal with at least `width` digits, which are at most ten.
