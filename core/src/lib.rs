@@ -15,6 +15,7 @@ pub mod app;
 pub mod aws;
 pub mod capture;
 pub mod error;
+mod express;
 pub mod field;
 pub mod layers;
 pub mod packet;

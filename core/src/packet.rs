@@ -7,6 +7,7 @@ use crate::{
         gwlb::GwlbContext,
         mirror::{MirrorContext, MirrorIdentity},
     },
+    express,
     layers::{Layer, ipv6_ext, vxlan},
     record::Record,
     stack::{Decoder, Span, Stack},
@@ -38,14 +39,35 @@ pub enum Envelope {
 }
 
 impl<'a> Packet<'a> {
-    /// Decodes `record` and finds out how it came.
-    #[inline]
+    /// Decodes `record` and finds out how it came. Always inlined: a packet is large, and would be copied to its
+    /// caller otherwise.
+    #[inline(always)]
     pub fn decode(decoder: &Decoder, record: Record<'a>) -> Self {
         let stack = Stack::new(record.data);
         let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
-        decoder.decode_into(&record, &mut packet.stack);
-        (packet.envelope, packet.subject) = envelope(&packet.stack);
+        if decoder.decode_express(&record, &mut packet.stack)
+            && let Some(context) = express::context(record.data)
+        {
+            packet.envelope = Envelope::Mirrored(context);
+            packet.subject = express::LAYERS;
+        } else {
+            packet.walk(decoder);
+        }
         packet
+    }
+
+    /// As [`Packet::decode`], layer by layer from the first octet on.
+    #[cfg(test)]
+    pub(crate) fn decode_by_walk(decoder: &Decoder, record: Record<'a>) -> Self {
+        let stack = Stack::new(record.data);
+        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
+        packet.walk(decoder);
+        packet
+    }
+
+    fn walk(&mut self, decoder: &Decoder) {
+        decoder.decode_into(&self.record, &mut self.stack);
+        (self.envelope, self.subject) = envelope(&self.stack);
     }
 
     /// The layers of the mirrored or inline packet, or of the whole record where there is no envelope.

@@ -10,8 +10,9 @@ use arrayvec::ArrayVec;
 
 use crate::{
     error::{Cause, DecodeError},
+    express,
     layers::{self, Cursor, Layer},
-    record::Record,
+    record::{LinkType, Record},
 };
 
 /// Deepest stack that is walked. A mirrored packet in GWLB traffic has ten layers; the rest is room for VLAN
@@ -49,10 +50,13 @@ impl Ports {
         Self(ports.iter().copied().take(Self::MAX).collect())
     }
 
-    /// Whether `port` is one of them.
+    /// Whether `port` is one of them. Nearly always there is one, and the first.
     #[inline]
     pub fn contains(&self, port: u16) -> bool {
-        self.0.contains(&port)
+        match self.0.as_slice() {
+            [only] => *only == port,
+            several => several.contains(&port),
+        }
     }
 }
 
@@ -175,20 +179,40 @@ impl Decoder {
     pub(crate) fn decode_into(&self, record: &Record<'_>, stack: &mut Stack<'_>) {
         let captured = record.data.len() as u32;
         let first = layers::by_link_type(record.link_type, record.data);
-        self.walk(stack, first, record.link_type.0, record.original_len.max(captured));
+        let start = self.start(record.data, record.link_type.0, record.original_len.max(captured));
+        Self::walk(stack, start, first);
+    }
+
+    /// Reads the usual envelope of a mirrored packet at once and walks on behind it; `false`, and nothing done, if
+    /// the record has another one.
+    #[inline]
+    pub(crate) fn decode_express(&self, record: &Record<'_>, stack: &mut Stack<'_>) -> bool {
+        let end = record.original_len.max(record.data.len() as u32);
+        let envelope = match record.link_type {
+            LinkType::ETHERNET => express::read(self, record.data, end),
+            _ => None,
+        };
+        let Some(envelope) = envelope else { return false };
+        let [.., Span { payload: offset, end, limit, .. }] = envelope;
+        stack.layers.extend(envelope);
+        let at = Cursor { bytes: record.data, offset, limit, end, via: 0, decoder: self };
+        Self::walk(stack, at, Some(Layer::Ethernet));
+        true
     }
 
     /// Walks through octets that begin with an IP header, as an ICMP error quotes them.
     pub fn decode_ip<'a>(&self, bytes: &'a [u8]) -> Stack<'a> {
         let mut stack = Stack::new(bytes);
-        self.walk(&mut stack, layers::by_ip_version(bytes), 0, bytes.len() as u32);
+        let end = bytes.len() as u32;
+        Self::walk(&mut stack, self.start(bytes, 0, end), layers::by_ip_version(bytes));
         stack
     }
 
-    fn walk(&self, stack: &mut Stack<'_>, first: Option<Layer>, via: u16, end: u32) {
-        let bytes = stack.bytes;
-        let mut at = Cursor { bytes, offset: 0, limit: bytes.len() as u32, end, via, decoder: self };
-        let mut next = first;
+    fn start<'a>(&'a self, bytes: &'a [u8], via: u16, end: u32) -> Cursor<'a> {
+        Cursor { bytes, offset: 0, limit: bytes.len() as u32, end, via, decoder: self }
+    }
+
+    fn walk(stack: &mut Stack<'_>, mut at: Cursor<'_>, mut next: Option<Layer>) {
         while let Some(layer) = next {
             if stack.layers.is_full() {
                 let (needed, offset) = (MAX_LAYERS as u32, at.offset);

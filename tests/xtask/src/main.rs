@@ -1,0 +1,45 @@
+//! The project's tasks, so that the README needs to name only two commands: `cargo xtask run` and `cargo xtask test`.
+
+mod install;
+mod run;
+mod shell;
+mod test;
+mod wasm;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+The project's tasks. Each installs what it needs where it can, and names the command where it cannot.
+
+  cargo xtask run            build the program and read the two sample captures
+  cargo xtask test           every check and every test of every crate
+  cargo xtask wasm           build the decoder for the browser and check what it imports
+  cargo xtask wasm --distro  the same with Debian's compiler, even if rustup has the target
+";
+
+fn main() -> ExitCode {
+    if let Err(error) = std::env::set_current_dir(shell::workspace_root()) {
+        eprintln!("error: cannot enter {}: {error}", shell::workspace_root().display());
+        return ExitCode::FAILURE;
+    }
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let result = match words.as_slice() {
+        ["run"] => run::run(),
+        ["test"] => test::test(),
+        ["wasm"] => wasm::build(wasm::Compiler::First),
+        ["wasm", "--distro"] => wasm::build(wasm::Compiler::Distribution),
+        ["help" | "--help" | "-h"] => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        _ => Err(USAGE.to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("error: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}

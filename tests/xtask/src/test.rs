@@ -1,0 +1,191 @@
+//! `cargo xtask test`: every check and every test of every crate, and a plain account of what did not run.
+//!
+//! All steps run even when one fails. A check counts as one, a test as one; the last line is the sum.
+
+use std::{collections::BTreeSet, env, fs, path::PathBuf, process::Command};
+
+use crate::{
+    install,
+    shell::{self, Outcome},
+    wasm,
+};
+
+const TYPOS_VERSION: &str = "1.52.0";
+
+pub(crate) fn test() -> Outcome {
+    let mut report = Report::default();
+    install_tools(&mut report);
+    report.check("formatting", shell::run(&mut shell::cargo("fmt --all --check")));
+    let clippy = "clippy --workspace --all-targets --quiet -- -D warnings";
+    report.check("clippy", shell::run(&mut shell::cargo(clippy)));
+    report.check("wasm32 build", wasm::build(wasm::Compiler::First));
+    check_spelling(&mut report);
+    check_licences(&mut report);
+    run_tests(&mut report);
+    report.finish()
+}
+
+fn install_tools(report: &mut Report) {
+    for component in ["fmt", "clippy"] {
+        if !shell::succeeds(&mut shell::cargo(&format!("{component} --version"))) {
+            let name = if component == "fmt" { "rustfmt" } else { component };
+            let _ = shell::run(&mut shell::command("rustup", &format!("component add {name}")));
+        }
+    }
+    for (tool, what) in [("tcpdump", "comparison with tcpdump"), ("tshark", "comparison with tshark")] {
+        let present = || shell::succeeds(&mut shell::command(tool, "--version"));
+        report.skipped_without(what, install::debian(tool, present));
+    }
+}
+
+fn check_spelling(report: &mut Report) {
+    match install::pypi("typos", TYPOS_VERSION) {
+        Ok(typos) => {
+            let check = shell::run(&mut shell::command(&typos.to_string_lossy(), "--config .typos.toml"));
+            report.check("spelling", check);
+        }
+        Err(command) => report.skip("spelling", &command),
+    }
+}
+
+fn check_licences(report: &mut Report) {
+    if shell::succeeds(&mut shell::cargo("deny --version")) {
+        let check = "deny --all-features check --config .deny.toml licenses bans sources";
+        report.check("licences and sources", shell::run(&mut shell::cargo(check)));
+    } else {
+        report.skip("licences and sources of dependencies", "cargo install --locked cargo-deny");
+    }
+}
+
+fn run_tests(report: &mut Report) {
+    let skipped = shell::target_dir().join("skipped-tests.txt");
+    let _ = fs::remove_file(&skipped);
+    let program = build_program(report);
+    let tests = if shell::succeeds(&mut shell::cargo("nextest --version")) {
+        vec!["nextest run --workspace --no-fail-fast", "test --workspace --doc --no-fail-fast"]
+    } else {
+        vec!["test --workspace --no-fail-fast"]
+    };
+    for arguments in tests {
+        let mut cargo = shell::cargo(arguments);
+        cargo.env("MIRRORSCOPE_SKIPPED", &skipped).env("CARGO_TERM_COLOR", "never");
+        if let Some(program) = &program {
+            cargo.env("MIRRORSCOPE_BIN", program);
+        }
+        report.tests(arguments, &mut cargo);
+    }
+    // Tests run in parallel and some skip for the same reason: sorted, each once.
+    let lines = fs::read_to_string(&skipped).unwrap_or_default();
+    report.skipped.extend(lines.lines().map(str::to_owned).collect::<BTreeSet<_>>());
+}
+
+/// Builds the program once, so that the tests which start it need not each ask cargo for it.
+fn build_program(report: &mut Report) -> Option<PathBuf> {
+    let built = shell::run(&mut shell::cargo("build --quiet --package mirrorscope"));
+    let program = shell::target_dir().join("debug").join(format!("mirrorscope{}", env::consts::EXE_SUFFIX));
+    let found = built.is_ok() && program.is_file();
+    report.check("build of the program", built);
+    found.then_some(program)
+}
+
+#[derive(Default)]
+struct Report {
+    passed: u64,
+    failed: u64,
+    failures: Vec<String>,
+    skipped: Vec<String>,
+}
+
+impl Report {
+    fn check(&mut self, what: &str, outcome: Outcome) {
+        match outcome {
+            Ok(()) => self.passed += 1,
+            Err(why) => self.fail(format!("{what}: {why}")),
+        }
+    }
+
+    fn tests(&mut self, what: &str, command: &mut Command) {
+        match shell::run_and_keep_lines(command) {
+            Ok((success, lines)) => {
+                let (passed, failed) = lines.iter().filter_map(|line| counts(line)).fold((0, 0), add);
+                self.passed += passed;
+                self.failed += failed;
+                if failed > 0 {
+                    self.failures.push(format!("{failed} tests of `cargo {what}`"));
+                } else if !success {
+                    self.fail(format!("`cargo {what}` did not come to its end"));
+                }
+            }
+            Err(why) => self.fail(why),
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        self.failed += 1;
+        self.failures.push(why);
+    }
+
+    fn skip(&mut self, what: &str, command: &str) {
+        self.skipped.push(format!("SKIPPED: {what}; to have it: {command}"));
+    }
+
+    fn skipped_without(&mut self, what: &str, installed: Outcome) {
+        if let Err(command) = installed {
+            self.skip(what, &command);
+        }
+    }
+
+    fn finish(self) -> Outcome {
+        println!();
+        self.skipped.iter().for_each(|line| println!("{line}"));
+        self.failures.iter().for_each(|line| println!("FAILED: {line}"));
+        println!("{} passed, {} failed", self.passed, self.failed);
+        if self.failed == 0 { Ok(()) } else { Err("not everything passed".into()) }
+    }
+}
+
+fn add(sum: (u64, u64), more: (u64, u64)) -> (u64, u64) {
+    (sum.0 + more.0, sum.1 + more.1)
+}
+
+/// Passed and failed as a closing line of `cargo test` or `cargo nextest` tells them.
+fn counts(line: &str) -> Option<(u64, u64)> {
+    let line = line.trim_start();
+    if !line.starts_with("test result: ") && !line.starts_with("Summary [") {
+        return None;
+    }
+    let of = |word: &str| number_before(line, word);
+    Some((of("passed"), of("failed") + of("timed out")))
+}
+
+fn number_before(line: &str, word: &str) -> u64 {
+    let Some((before, _)) = line.split_once(&format!(" {word}")) else { return 0 };
+    before
+        .split(|c: char| !c.is_ascii_digit())
+        .next_back()
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_closing_line_of_cargo_test_is_counted() {
+        let line = "test result: FAILED. 12 passed; 3 failed; 0 ignored; 0 measured; finished in 5.89s";
+        assert_eq!(counts(line), Some((12, 3)));
+    }
+
+    #[test]
+    fn the_closing_line_of_nextest_is_counted() {
+        let line = "     Summary [   0.5s] 9 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 2 skipped";
+        assert_eq!(counts(line), Some((7, 2)));
+        assert_eq!(counts("     Summary [   0.016s] 4 tests run: 4 passed, 0 skipped"), Some((4, 0)));
+    }
+
+    #[test]
+    fn other_lines_are_not_counted() {
+        assert_eq!(counts("test 3 passed ... ok"), None);
+    }
+}
