@@ -30,10 +30,8 @@ pub(super) fn print(line: &mut Line, bytes: &[u8], wire_len: u32, _ctx: &Ctx<'_>
     match message(line, bytes, wire_len) {
         Some(Tail::Length) => _ = line.str(", length ").uint(wire_len),
         Some(Tail::Octets) => {
+            // As much as was captured, without a mark where that is not all.
             chars::hex_lines(line, "\n\t", bytes.get(..wire_len as usize).unwrap_or(bytes));
-            if wire_len as usize > bytes.len() {
-                line.str(CUT);
-            }
         }
         None => _ = line.str(CUT),
     }
@@ -309,6 +307,7 @@ mod tests {
     fn unknown_types_are_shown_in_hexadecimal() {
         let shown = "ICMP6, unknown icmp6 type (7), length 6\n\t0x0000:  0700 0000 6162";
         assert_eq!(whole(&[b"\x07\0\0\0ab"]), shown);
+        assert_eq!(printed(b"\x07\0\0\0ab", 60), shown.replace("length 6", "length 60"));
     }
 
     #[test]
