@@ -11,6 +11,7 @@
 //! Nothing here knows of an operating system: no file, socket, clock, thread or print.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod aws;
 pub mod capture;
 pub mod error;

@@ -15,6 +15,36 @@ pub struct Line {
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
+/// `00` to `99`.
+const PAIRS: [[u8; 2]; 100] = pairs();
+/// Each octet in decimal, followed by a point, and its number of digits.
+const OCTETS: [([u8; 4], u8); 256] = octets();
+
+const fn pairs() -> [[u8; 2]; 100] {
+    let mut pairs = [[0; 2]; 100];
+    let mut value = 0;
+    while value < 100 {
+        pairs[value] = [b'0' + (value / 10) as u8, b'0' + (value % 10) as u8];
+        value += 1;
+    }
+    pairs
+}
+
+const fn octets() -> [([u8; 4], u8); 256] {
+    let mut octets = [([0; 4], 0); 256];
+    let mut value = 0;
+    while value < 256 {
+        let [hundreds, tens, ones] =
+            [b'0' + (value / 100) as u8, b'0' + (value / 10 % 10) as u8, b'0' + (value % 10) as u8];
+        octets[value] = match value {
+            0..10 => ([ones, b'.', 0, 0], 1),
+            10..100 => ([tens, ones, b'.', 0], 2),
+            _ => ([hundreds, tens, ones, b'.'], 3),
+        };
+        value += 1;
+    }
+    octets
+}
 
 impl Line {
     /// What has been written so far.
@@ -43,30 +73,44 @@ impl Line {
     }
 
     /// Text.
-    #[inline]
+    #[inline(always)]
     pub fn str(&mut self, text: &str) -> &mut Self {
         self.bytes.extend_from_slice(text.as_bytes());
         self
     }
 
     /// Octets as they are.
-    #[inline]
+    #[inline(always)]
     pub fn raw(&mut self, octets: &[u8]) -> &mut Self {
         self.bytes.extend_from_slice(octets);
         self
     }
 
     /// One octet.
-    #[inline]
+    #[inline(always)]
     pub fn byte(&mut self, octet: u8) -> &mut Self {
         self.bytes.push(octet);
+        self
+    }
+
+    /// The first `len` of `octets`. All are copied and the rest is dropped again: a copy of fixed size is a move or
+    /// two, one of varying size a call.
+    #[inline(always)]
+    pub fn prefix<const N: usize>(&mut self, octets: &[u8; N], len: usize) -> &mut Self {
+        let end = self.bytes.len() + len;
+        self.bytes.extend_from_slice(octets);
+        self.bytes.truncate(end);
         self
     }
 
     /// An unsigned number in decimal.
     #[inline]
     pub fn uint(&mut self, value: impl Into<u64>) -> &mut Self {
-        self.str(itoa::Buffer::new().format(value.into()))
+        let value = value.into();
+        match u32::try_from(value) {
+            Ok(value) => self.small(value, 1),
+            Err(_) => self.str(itoa::Buffer::new().format(value)),
+        }
     }
 
     /// A signed number in decimal.
@@ -78,6 +122,12 @@ impl Line {
     /// An unsigned number in decimal, padded with zeros to `width` digits.
     #[inline]
     pub fn padded(&mut self, value: u64, width: usize) -> &mut Self {
+        if width == 6 && value < 1_000_000 {
+            return self.microseconds(value as u32);
+        }
+        if let (Ok(value), 0..=10) = (u32::try_from(value), width) {
+            return self.small(value, width);
+        }
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value);
         for _ in digits.len()..width {
@@ -86,15 +136,51 @@ impl Line {
         self.str(digits)
     }
 
+    /// Six digits: the fraction of a second, which every line has.
+    #[inline]
+    fn microseconds(&mut self, value: u32) -> &mut Self {
+        let [a, b] = PAIRS[(value / 10_000 % 100) as usize];
+        let [c, d] = PAIRS[(value / 100 % 100) as usize];
+        let [e, f] = PAIRS[(value % 100) as usize];
+        self.bytes.extend_from_slice(&[a, b, c, d, e, f]);
+        self
+    }
+
+    /// A number in decimal with at least `width` digits, which are at most ten.
+    #[inline]
+    fn small(&mut self, mut value: u32, width: usize) -> &mut Self {
+        let len = (value.checked_ilog10().unwrap_or(0) as usize + 1).max(width);
+        let mut digits = [b'0'; 16];
+        let mut end = len;
+        while value >= 10 {
+            let pair = PAIRS[(value % 100) as usize];
+            value /= 100;
+            if let Some(place) = digits.get_mut(end - 2..end) {
+                place.copy_from_slice(&pair);
+            }
+            end -= 2;
+        }
+        if value > 0
+            && let Some(place) = digits.get_mut(end - 1)
+        {
+            *place = b'0' + value as u8;
+        }
+        self.prefix(&digits, len)
+    }
+
     /// A number in lower-case hexadecimal without prefix, padded with zeros to `width` digits.
     #[inline]
     pub fn hex(&mut self, value: u64, width: usize) -> &mut Self {
         let needed = (64 - value.leading_zeros()).div_ceil(4).max(1) as usize;
-        for digit in (0..needed.max(width)).rev() {
-            let nibble = if digit < 16 { (value >> (4 * digit)) & 0xf } else { 0 };
-            self.bytes.push(HEX[nibble as usize]);
+        for _ in 16..width {
+            self.bytes.push(b'0');
         }
-        self
+        let len = needed.max(width.min(16));
+        let mut digits = [b'0'; 16];
+        for (place, digit) in digits.iter_mut().zip((0..len).rev()) {
+            *place = HEX[(value >> (4 * digit) & 0xf) as usize];
+        }
+        self.prefix(&digits, len)
     }
 
     /// Octets in hexadecimal with nothing between them.
@@ -112,7 +198,8 @@ impl Line {
             if i > 0 {
                 self.bytes.push(b':');
             }
-            self.hex((*octet).into(), 2);
+            let digits = [HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 0xf)]];
+            self.bytes.extend_from_slice(&digits);
         }
         self
     }
@@ -120,8 +207,16 @@ impl Line {
     /// An IPv4 address.
     #[inline]
     pub fn ipv4(&mut self, address: Ipv4Addr) -> &mut Self {
-        let [a, b, c, d] = address.octets();
-        self.uint(a).byte(b'.').uint(b).byte(b'.').uint(c).byte(b'.').uint(d)
+        let mut text = [0; 16];
+        let mut at = 0;
+        for octet in address.octets() {
+            let (digits, len) = OCTETS[usize::from(octet)];
+            if let Some(place) = text.get_mut(at..at + 4) {
+                place.copy_from_slice(&digits);
+            }
+            at += usize::from(len) + 1;
+        }
+        self.prefix(&text, at - 1)
     }
 
     /// An IPv6 address in the form of RFC 5952.
@@ -157,6 +252,30 @@ impl fmt::Write for Line {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_every_length_read_as_the_standard_library_writes_them() {
+        let mut line = Line::default();
+        let mut value = 1_u64;
+        for _ in 0..20 {
+            for value in [value - 1, value, value.wrapping_mul(7), value + 99] {
+                for width in [1, 2, 6, 9, 10, 18] {
+                    line.clear();
+                    line.uint(value).byte(b' ').padded(value, width).byte(b' ').hex(value, width);
+                    assert_eq!(
+                        line.as_bytes(),
+                        format!("{value} {value:0width$} {value:0width$x}").as_bytes()
+                    );
+                }
+            }
+            value = value.wrapping_mul(10).max(1);
+        }
+        for octet in 0..=255 {
+            line.clear();
+            line.ipv4([octet, 0, 255, octet].into());
+            assert_eq!(line.as_bytes(), format!("{octet}.0.255.{octet}").as_bytes());
+        }
+    }
 
     #[test]
     fn numbers_and_addresses_read_as_the_standard_library_writes_them() {

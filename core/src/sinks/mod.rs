@@ -6,4 +6,5 @@ pub mod json;
 pub mod line;
 pub mod pcapng;
 pub mod sessions;
+pub mod tcpdump;
 pub mod time;
