@@ -33,7 +33,12 @@ impl Operand {
     /// The test that compares both.
     pub(crate) fn compare(mut self, comparison: Comparison, right: Self) -> Test {
         self.checks.extend(right.checks);
-        Test::Relation(Box::new(Relation { checks: self.checks, left: self.value, comparison, right: right.value }))
+        Test::Relation(Box::new(Relation {
+            checks: self.checks,
+            left: self.value,
+            comparison,
+            right: right.value,
+        }))
     }
 
     fn combine(self, operator: Operator, right: Self) -> Result<Self, &'static str> {

@@ -125,7 +125,9 @@ pub(crate) fn ipv4(qualifier: Qualifier, address: u32, mask: u32, scope: Scope) 
         }
         Some(Protocol::Arp) => Carrier::Arp,
         Some(Protocol::Rarp) => Carrier::Rarp,
-        Some(Protocol::Link) => return Err("an Ethernet address should stand here, not an IPv4 address".into()),
+        Some(Protocol::Link) => {
+            return Err("an Ethernet address should stand here, not an IPv4 address".into());
+        }
         Some(Protocol::Ip6) => return Err("`ip6` cannot qualify an IPv4 address".into()),
         Some(_) => return Err("only `ip`, `arp` and `rarp` can qualify an IPv4 address".into()),
     };
@@ -164,10 +166,11 @@ pub(crate) fn ports(qualifier: Qualifier, from: u32, to: u32, named: Transport) 
         (Some(Protocol::Tcp), Transport::Any | Transport::Tcp) => Transport::Tcp,
         (Some(Protocol::Udp), Transport::Any | Transport::Udp) => Transport::Udp,
         (Some(Protocol::Sctp), Transport::Any | Transport::Sctp) => Transport::Sctp,
-        (Some(Protocol::Tcp | Protocol::Udp | Protocol::Sctp), Transport::Tcp) => {
+        (Some(Protocol::Udp | Protocol::Sctp), Transport::Tcp) => {
             return Err("this name is a TCP port".into());
         }
-        (Some(Protocol::Tcp | Protocol::Udp | Protocol::Sctp), _) => return Err("this name is a UDP port".into()),
+        (Some(Protocol::Tcp | Protocol::Sctp), _) => return Err("this name is a UDP port".into()),
+        (Some(Protocol::Udp), _) => return Err("this name is an SCTP port".into()),
         (Some(_), _) => return Err("only `tcp`, `udp` and `sctp` have ports".into()),
     };
     let port = |value: u32| u16::try_from(value).map_err(|_| format!("port {value} is above 65535"));
@@ -271,6 +274,9 @@ pub(crate) fn access(named: Protocol, scope: Scope) -> Result<Access, String> {
             first: None,
             then: vec![Test::LinkProtocol(ETHERTYPE_IPV6), Test::Ipv6Next(58)],
         }),
-        _ => Err("the bytes of this protocol have no offset; count from `ether`, `ip`, `ip6`, `tcp` or `udp`".into()),
+        _ => {
+            Err("the bytes of this protocol have no offset; count from `ether`, `ip`, `ip6`, `tcp` or `udp`"
+                .into())
+        }
     }
 }

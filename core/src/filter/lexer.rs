@@ -97,7 +97,11 @@ fn next(rest: &str) -> Cut {
     }
     if let Some(name) = rest.strip_prefix('\\') {
         let len = name.find([' ', '!', '(', ')', '\n', '\t']).unwrap_or(name.len());
-        return if len == 0 { Err(("a name must follow `\\`".into(), 1)) } else { Ok((Kind::Name(true), len + 1)) };
+        return if len == 0 {
+            Err(("a name must follow `\\`".into(), 1))
+        } else {
+            Ok((Kind::Name(true), len + 1))
+        };
     }
     let name_len = name_len(rest.as_bytes());
     let mac = mac(rest.as_bytes());
@@ -175,7 +179,8 @@ fn name_len(rest: &[u8]) -> usize {
     if !rest.first().is_some_and(u8::is_ascii_alphanumeric) {
         return 0;
     }
-    let run = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')).count();
+    let run =
+        rest.iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.')).count();
     run - rest[..run].iter().rev().take_while(|b| matches!(b, b'-' | b'_')).count()
 }
 
@@ -199,7 +204,10 @@ fn name(text: &str) -> Kind {
 
 /// The Ethernet address at the start and its length.
 fn mac(rest: &[u8]) -> Option<([u8; 6], usize)> {
-    [b':', b'-', b'.'].into_iter().find_map(|separator| mac_of_six(rest, separator)).or_else(|| mac_of_hex(rest))
+    [b':', b'-', b'.']
+        .into_iter()
+        .find_map(|separator| mac_of_six(rest, separator))
+        .or_else(|| mac_of_hex(rest))
 }
 
 /// Six groups of one or two digits.
@@ -289,7 +297,9 @@ mod tests {
 
     #[test]
     fn ethernet_addresses_are_known_in_all_four_spellings() {
-        for text in ["00:11:22:33:44:55", "0:11:22:33:44:55", "00-11-22-33-44-55", "0011.2233.4455", "001122334455"] {
+        for text in
+            ["00:11:22:33:44:55", "0:11:22:33:44:55", "00-11-22-33-44-55", "0011.2233.4455", "001122334455"]
+        {
             assert_eq!(kinds(text), [Kind::Mac([0, 0x11, 0x22, 0x33, 0x44, 0x55])], "{text}");
         }
     }

@@ -101,7 +101,9 @@ impl<'t> Parser<'t> {
     fn test_of(&mut self, item: Item, carried: Carried) -> Parsed<(Expr, Carried)> {
         match item {
             Item::Test(expr, carried) => Ok((expr, carried)),
-            Item::Operand(_) => Err(self.before("this is a number, not a test").suggest("compare it, as in `len > 60`")),
+            Item::Operand(_) => {
+                Err(self.before("this is a number, not a test").suggest("compare it, as in `len > 60`"))
+            }
             Item::Number(value) => match carried {
                 Carried::Address(qualifier) => {
                     let meaning = build::number(qualifier, value, self.scope);
@@ -118,7 +120,10 @@ impl<'t> Parser<'t> {
     fn item(&mut self, carried: Carried) -> Parsed<Item> {
         self.note(Expected::TERM | carried.expected());
         if let Carried::Tunnel(word) = carried
-            && matches!(self.peek(), Kind::Number(_) | Kind::Dotted | Kind::Ipv6(_) | Kind::Mac(_) | Kind::Name(_))
+            && matches!(
+                self.peek(),
+                Kind::Number(_) | Kind::Dotted | Kind::Ipv6(_) | Kind::Mac(_) | Kind::Name(_)
+            )
             && !self.next_is_operator()
         {
             return Ok(Item::Test(self.tunnel_value(word)?, carried));
@@ -145,7 +150,11 @@ impl<'t> Parser<'t> {
             }
             Kind::Number(_) | Kind::Word(Word::Constant(_)) => {
                 let value = self.number("a number")?;
-                if self.at_operator() { self.relation(Operand::number(value)) } else { Ok(Item::Number(value)) }
+                if self.at_operator() {
+                    self.relation(Operand::number(value))
+                } else {
+                    Ok(Item::Number(value))
+                }
             }
             Kind::Symbol(Symbol::Minus) | Kind::Word(Word::Plain(Keyword::Len)) => {
                 let operand = self.unary()?;
@@ -362,11 +371,15 @@ impl<'t> Parser<'t> {
             Keyword::Mpls if !fits(0xf_ffff) => return Err(self.before("an MPLS label is at most 1048575")),
             Keyword::Mpls => (Test::Mpls(value, scope.labelled), scope.behind_label()),
             Keyword::PppoeSession if scope.labelled => return Err(word.because(below_mpls("PPPoE"))),
-            Keyword::PppoeSession if !fits(0xffff) => return Err(self.before("a PPPoE session is at most 65535")),
+            Keyword::PppoeSession if !fits(0xffff) => {
+                return Err(self.before("a PPPoE session is at most 65535"));
+            }
             Keyword::PppoeSession => {
                 (Test::PppoeSession(value.and_then(|v| u16::try_from(v).ok())), scope.behind_pppoe())
             }
-            _ if !fits(0xff_ffff) => return Err(self.before("a Geneve network identifier is at most 16777215")),
+            _ if !fits(0xff_ffff) => {
+                return Err(self.before("a Geneve network identifier is at most 16777215"));
+            }
             _ if self.geneve_words == MAX_GENEVE => {
                 return Err(word.because(format!("more than {MAX_GENEVE} `geneve` in one filter")));
             }
@@ -514,7 +527,8 @@ impl<'t> Parser<'t> {
 
     /// An error about the token at hand, where `wanted` should stand.
     pub(super) fn unexpected(&self, wanted: &str) -> FilterError {
-        let span = self.tokens.get(self.at).map_or(self.text.len()..self.text.len(), |token| token.span.clone());
+        let span =
+            self.tokens.get(self.at).map_or(self.text.len()..self.text.len(), |token| token.span.clone());
         let text = self.token_text();
         match self.peek() {
             Kind::End => match &self.mistake {
