@@ -23,6 +23,7 @@
 mod arithmetic;
 mod build;
 mod complete;
+mod encapsulation;
 mod error;
 mod eval;
 mod frame;

@@ -10,7 +10,7 @@ use super::error::{FilterError, nearest};
 use super::lexer::{self, Kind, Symbol, Token};
 use super::tree::{Arithmetic, Direction, Expr, Joint, Leaf, Scope, Test};
 use super::words::{self, Keyword, Protocol, TunnelWord, WORDS, Word};
-use super::{MAX_DEPTH, MAX_GENEVE, MAX_NODES};
+use super::{MAX_DEPTH, MAX_NODES};
 
 pub(crate) type Parsed<T> = Result<T, FilterError>;
 
@@ -22,7 +22,7 @@ pub(crate) struct Parser<'t> {
     at: usize,
     depth: usize,
     nodes: usize,
-    geneve_words: u8,
+    pub(super) geneve_words: u8,
     pub(super) scope: Scope,
     /// What could have followed where the text ended.
     pub(super) expected: Expected,
@@ -30,14 +30,14 @@ pub(crate) struct Parser<'t> {
 
 /// What a value standing alone behind `and` or `or` means.
 #[derive(Clone, Copy)]
-enum Carried {
+pub(super) enum Carried {
     Nothing,
     Address(Qualifier),
     Tunnel(TunnelWord),
 }
 
 /// What was read where a test may stand.
-enum Item {
+pub(super) enum Item {
     /// A test, and what it carries over.
     Test(Expr, Carried),
     /// A number not yet known to be a value or the left side of a comparison.
@@ -355,45 +355,6 @@ impl<'t> Parser<'t> {
         self.single(Ok(Operand::of(load).compare(comparison, Operand::number(value))))
     }
 
-    /// The words that move what stands right of them: the test reads where it stands, the rest further in.
-    fn encapsulation(&mut self, keyword: Keyword) -> Parsed<Item> {
-        self.note(Expected::NUMBER | Expected::JOINT);
-        let word = self.before("");
-        let value = self.optional_number()?;
-        let below_mpls = |what: &str| format!("{what} cannot be told behind `mpls`");
-        let scope = self.scope;
-        let fits = |limit: u32| value.is_none_or(|value| value <= limit);
-        let (test, next) = match keyword {
-            Keyword::Vlan if scope.labelled => return Err(word.because(below_mpls("a VLAN tag"))),
-            Keyword::Vlan if scope.is_ppp() => return Err(word.because("PPP carries no VLAN tags")),
-            Keyword::Vlan if !fits(0xfff) => return Err(self.before("a VLAN identifier is at most 4095")),
-            Keyword::Vlan => (Test::Vlan(value.and_then(|v| u16::try_from(v).ok())), scope.behind_tag()),
-            Keyword::Mpls if !fits(0xf_ffff) => return Err(self.before("an MPLS label is at most 1048575")),
-            Keyword::Mpls => (Test::Mpls(value, scope.labelled), scope.behind_label()),
-            Keyword::PppoeSession if scope.labelled => return Err(word.because(below_mpls("PPPoE"))),
-            Keyword::PppoeSession if !fits(0xffff) => {
-                return Err(self.before("a PPPoE session is at most 65535"));
-            }
-            Keyword::PppoeSession => {
-                (Test::PppoeSession(value.and_then(|v| u16::try_from(v).ok())), scope.behind_pppoe())
-            }
-            _ if !fits(0xff_ffff) => {
-                return Err(self.before("a Geneve network identifier is at most 16777215"));
-            }
-            _ if self.geneve_words == MAX_GENEVE => {
-                return Err(word.because(format!("more than {MAX_GENEVE} `geneve` in one filter")));
-            }
-            _ => {
-                let slot = self.geneve_words;
-                self.geneve_words += 1;
-                (Test::Geneve(value, slot), scope.inside_geneve(slot))
-            }
-        };
-        let item = self.single(Ok(test))?;
-        self.scope = next;
-        Ok(item)
-    }
-
     fn tunnel(&mut self, word: TunnelWord) -> Parsed<Item> {
         self.at += 1;
         match word {
@@ -424,7 +385,7 @@ impl<'t> Parser<'t> {
     }
 
     /// A test that carries nothing over.
-    fn single(&mut self, meaning: Meaning) -> Parsed<Item> {
+    pub(super) fn single(&mut self, meaning: Meaning) -> Parsed<Item> {
         Ok(Item::Test(self.leaf_before(meaning)?, Carried::Nothing))
     }
 
@@ -476,19 +437,6 @@ impl<'t> Parser<'t> {
         };
         self.at += 1;
         value.ok_or_else(|| self.before("this number is not octal, or needs more than 32 bits"))
-    }
-
-    fn optional_number(&mut self) -> Parsed<Option<u32>> {
-        match self.peek() {
-            Kind::Number(_) | Kind::Word(Word::Constant(_)) => self.number("a number").map(Some),
-            Kind::Symbol(Symbol::Open) => {
-                self.at += 1;
-                let value = self.nested(Self::optional_number)?;
-                self.close()?;
-                if value.is_none() { Err(self.unexpected("a number")) } else { Ok(value) }
-            }
-            _ => Ok(None),
-        }
     }
 
     pub(super) fn peek(&self) -> &Kind {
@@ -605,13 +553,6 @@ fn is_operator(kind: &Kind) -> bool {
                 | Symbol::AtLeast
         )
     )
-}
-
-impl FilterError {
-    fn because(mut self, message: impl Into<String>) -> Self {
-        self.message = message.into();
-        self
-    }
 }
 
 impl Carried {
