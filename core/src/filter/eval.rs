@@ -29,9 +29,7 @@ const PROTOCOL_AH: u32 = 51;
 pub(crate) fn passes(expr: &Expr, packet: &Packet<'_>) -> bool {
     let frame = match packet.subject {
         0 => of_record(&packet.record),
-        _ => {
-            Frame { data: packet.subject_bytes(), wire_len: packet.subject_len(), link: subject_link(packet) }
-        }
+        _ => Frame::new(packet.subject_bytes(), packet.subject_len(), subject_link(packet)),
     };
     Walk::new(frame, Some(packet)).expr(expr) == Ok(true)
 }
@@ -42,7 +40,7 @@ pub(crate) fn passes_record(expr: &Expr, record: &Record<'_>) -> bool {
 }
 
 fn of_record<'a>(record: &Record<'a>) -> Frame<'a> {
-    Frame { data: record.data, wire_len: record.original_len, link: record.link_type.into() }
+    Frame::new(record.data, record.original_len, record.link_type.into())
 }
 
 /// VXLAN carries Ethernet always, Geneve what its header says.
@@ -67,7 +65,7 @@ struct Walk<'p> {
 
 impl<'p> Walk<'p> {
     fn new(frame: Frame<'p>, packet: Option<&'p Packet<'p>>) -> Self {
-        let plain = frame.place(Scope::default(), &[]);
+        let plain = frame.place(&Scope::default(), &[]);
         Self { frame, packet, inside: [Place::default(); MAX_GENEVE as usize], plain }
     }
 
@@ -91,18 +89,16 @@ impl<'p> Walk<'p> {
         }
     }
 
-    fn place(&self, scope: Scope) -> Place {
-        if scope == Scope::default() { self.plain } else { self.frame.place(scope, &self.inside) }
+    #[inline]
+    fn place(&self, scope: &Scope) -> Place {
+        if scope.is_plain() { self.plain } else { self.frame.place(scope, &self.inside) }
     }
 
+    #[inline]
     fn leaf(&mut self, leaf: &Leaf) -> Answer<bool> {
-        let place = self.place(leaf.scope);
-        if let Test::Geneve(vni, slot) = leaf.test {
-            return self.geneve(vni, slot, leaf.scope, place);
-        }
-        let at = At { frame: self.frame, scope: leaf.scope, place };
         match &leaf.test {
             Test::Relation(relation) => self.relation(relation),
+            Test::Geneve(vni, slot) => self.geneve(*vni, *slot, &leaf.scope),
             Test::Vni(_)
             | Test::Endpoint(_)
             | Test::Source(..)
@@ -111,7 +107,7 @@ impl<'p> Walk<'p> {
             | Test::Mirrored
             | Test::Inline
             | Test::Truncated => Ok(self.tunnel(&leaf.test)),
-            test => at.test(test),
+            test => At { frame: &self.frame, scope: &leaf.scope, place: self.place(&leaf.scope) }.test(test),
         }
     }
 
@@ -142,7 +138,7 @@ impl<'p> Walk<'p> {
                 operator.apply(self.number(left)?, self.number(right)?).ok_or(Beyond)
             }
             Arithmetic::Load { base, index, size, scope } => {
-                let at = self.load_at(*base, index, *scope)?;
+                let at = self.load_at(*base, index, scope)?;
                 match size {
                     1 => self.frame.u8(at),
                     2 => self.frame.u16(at),
@@ -154,14 +150,14 @@ impl<'p> Walk<'p> {
 
     /// Where a load reads. A constant negative index reads before the network header, one computed does not: the
     /// machine adds constants in 32 bits when it is built, and registers without wrapping when it runs.
-    fn load_at(&self, base: Base, index: &Arithmetic, scope: Scope) -> Answer<u64> {
+    fn load_at(&self, base: Base, index: &Arithmetic, scope: &Scope) -> Answer<u64> {
         let place = self.place(scope);
         let start = match base {
             Base::Link => place.header,
             Base::Network => place.network,
             Base::Ipv6Payload => place.network.saturating_add(40),
             Base::Ipv4Payload => {
-                let header_len = self.frame.ipv4_header_len(place)?;
+                let header_len = self.frame.ipv4_header_len(&place)?;
                 let index = self.number(index)?.wrapping_add(header_len);
                 return Ok(u64::from(place.network) + u64::from(index));
             }
@@ -173,11 +169,13 @@ impl<'p> Walk<'p> {
     }
 
     /// Geneve over IPv4 or IPv6, version 0; where the inner frame begins is kept for the tests to the right.
-    fn geneve(&mut self, vni: Option<u32>, slot: u8, scope: Scope, place: Place) -> Answer<bool> {
-        let at = At { frame: self.frame, scope, place };
+    fn geneve(&mut self, vni: Option<u32>, slot: u8, scope: &Scope) -> Answer<bool> {
         let frame = self.frame;
+        let place = self.place(scope);
+        let at = At { frame: &frame, scope, place };
         let to_geneve = (Transport::Udp, Direction::Destination, GENEVE_PORT, GENEVE_PORT);
-        let ipv4_len = if at.ipv4_port(to_geneve)? { Some(frame.ipv4_header_len(place)?) } else { None };
+        let is_ipv4 = at.carries(ETHERTYPE_IP)? && at.ipv4_port(to_geneve)?;
+        let ipv4_len = if is_ipv4 { Some(frame.ipv4_header_len(&place)?) } else { None };
         let ip_len = match ipv4_len {
             Some(len) if at.is_geneve(len, vni)? => len,
             _ if at.ipv6_port(to_geneve)? && at.is_geneve(40, vni)? => 40,
@@ -223,10 +221,9 @@ impl<'p> Walk<'p> {
 type PortTest = (Transport, Direction, u16, u16);
 
 /// One frame, read from one scope's headers on.
-#[derive(Clone, Copy)]
-struct At<'p> {
-    frame: Frame<'p>,
-    scope: Scope,
+struct At<'w> {
+    frame: &'w Frame<'w>,
+    scope: &'w Scope,
     place: Place,
 }
 
@@ -238,7 +235,7 @@ impl At<'_> {
             Test::IpProtocol(family, protocol) => self.ip_protocol(family, protocol),
             Test::Port { transport, direction, low, high } => {
                 let test = (transport, direction, low, high);
-                Ok(self.ipv6_port(test)? || self.ipv4_port(test)?)
+                if self.carries(ETHERTYPE_IP)? { self.ipv4_port(test) } else { self.ipv6_port(test) }
             }
             Test::Ipv4 { address, mask, direction, carrier } => self.ipv4(address, mask, direction, carrier),
             Test::Ipv6 { address, prefix_len, direction } => self.ipv6(address.into(), prefix_len, direction),
@@ -266,7 +263,7 @@ impl At<'_> {
 
     #[inline]
     fn carries(&self, protocol: u32) -> Answer<bool> {
-        self.frame.carries(protocol, self.scope, self.place)
+        self.frame.carries(protocol, self.scope, &self.place)
     }
 
     #[inline]
@@ -279,8 +276,8 @@ impl At<'_> {
     }
 
     fn ip_protocol(&self, family: Family, protocol: u32) -> Answer<bool> {
-        if family != Family::V6 && self.carries(ETHERTYPE_IP)? && self.network_u8(9)? == protocol {
-            return Ok(true);
+        if family != Family::V6 && self.carries(ETHERTYPE_IP)? {
+            return Ok(self.network_u8(9)? == protocol);
         }
         if family == Family::V4 || !self.carries(ETHERTYPE_IPV6)? {
             return Ok(false);
@@ -300,7 +297,7 @@ impl At<'_> {
         {
             return Ok(false);
         }
-        let header_len = self.frame.ipv4_header_len(self.place)?;
+        let header_len = self.frame.ipv4_header_len(&self.place)?;
         self.ports(u64::from(self.place.network) + u64::from(header_len), test)
     }
 
@@ -317,13 +314,12 @@ impl At<'_> {
     }
 
     fn ipv4(&self, address: u32, mask: u32, direction: Direction, carrier: Carrier) -> Answer<bool> {
-        let ip = matches!(carrier, Carrier::Any | Carrier::Ip);
-        if ip && self.carries(ETHERTYPE_IP)? && self.ipv4_at(address, mask, direction, 12, 16)? {
-            return Ok(true);
+        if matches!(carrier, Carrier::Any | Carrier::Ip) && self.carries(ETHERTYPE_IP)? {
+            return self.ipv4_at(address, mask, direction, 12, 16);
         }
-        let arp = matches!(carrier, Carrier::Any | Carrier::Arp) && self.carries(ETHERTYPE_ARP)?;
-        let rarp = matches!(carrier, Carrier::Any | Carrier::Rarp) && !arp && self.carries(ETHERTYPE_RARP)?;
-        Ok((arp || rarp) && self.ipv4_at(address, mask, direction, 14, 24)?)
+        let is_arp = matches!(carrier, Carrier::Any | Carrier::Arp) && self.carries(ETHERTYPE_ARP)?;
+        let is_rarp = matches!(carrier, Carrier::Any | Carrier::Rarp) && self.carries(ETHERTYPE_RARP)?;
+        if is_arp || is_rarp { self.ipv4_at(address, mask, direction, 14, 24) } else { Ok(false) }
     }
 
     fn ipv4_at(&self, address: u32, mask: u32, direction: Direction, src: u64, dst: u64) -> Answer<bool> {
@@ -434,7 +430,7 @@ impl At<'_> {
             && self.chain_holds(
                 protocol,
                 self.network_u8(9)?,
-                self.frame.ipv4_header_len(self.place)?,
+                self.frame.ipv4_header_len(&self.place)?,
                 false,
             )?
         {

@@ -22,7 +22,13 @@ pub(crate) struct Frame<'a> {
     pub(crate) wire_len: u32,
     /// What `data` begins.
     pub(crate) link: Link,
+    /// What the link header says, read once because almost every test asks: an EtherType or a length, and
+    /// [`UNREAD`] where that has to be found out slowly.
+    carried: u32,
 }
+
+/// No EtherType.
+const UNREAD: u32 = u32::MAX;
 
 /// Link types as far as a filter tells them apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,9 +99,22 @@ impl Link {
     }
 }
 
-impl Frame<'_> {
+impl<'a> Frame<'a> {
+    #[inline]
+    pub(crate) fn new(data: &'a [u8], wire_len: u32, link: Link) -> Self {
+        let mut frame = Self { data, wire_len, link, carried: UNREAD };
+        frame.carried = match link {
+            Link::Ethernet => frame.u16(12),
+            Link::Sll => frame.u16(14),
+            Link::Sll2 => frame.u16(0),
+            _ => Err(Beyond),
+        }
+        .unwrap_or(UNREAD);
+        frame
+    }
+
     /// Where `scope`'s headers begin; `inside` are the frames found in Geneve so far.
-    pub(crate) fn place(&self, scope: Scope, inside: &[Place]) -> Place {
+    pub(crate) fn place(&self, scope: &Scope, inside: &[Place]) -> Place {
         let (ethertype, payload) = self.link.offsets();
         let inside = |slot: u8| inside.get(usize::from(slot)).copied().unwrap_or_default();
         let (header, ethertype, payload) = match scope.anchor {
@@ -115,14 +134,16 @@ impl Frame<'_> {
 
     /// Whether the link header says that `protocol` follows.
     #[inline]
-    pub(crate) fn carries(&self, protocol: u32, scope: Scope, place: Place) -> Answer<bool> {
-        if scope == Scope::default() && self.link == Link::Ethernet && protocol > LONGEST_802_3 {
-            return self.ethernet_carries(protocol, place);
+    pub(crate) fn carries(&self, protocol: u32, scope: &Scope, place: &Place) -> Answer<bool> {
+        let is_simple = protocol > LONGEST_802_3 && protocol != ETHERTYPE_ATALK && protocol != ETHERTYPE_AARP;
+        if is_simple && self.carried != UNREAD && scope.is_plain() {
+            return Ok(self.carried == protocol);
         }
         self.carries_anywhere(protocol, scope, place)
     }
 
-    fn carries_anywhere(&self, protocol: u32, scope: Scope, place: Place) -> Answer<bool> {
+    #[inline(never)]
+    fn carries_anywhere(&self, protocol: u32, scope: &Scope, place: &Place) -> Answer<bool> {
         if scope.labelled {
             let nibble = if protocol == ETHERTYPE_IP { 0x40 } else { 0x60 };
             let last_label = self.u8(u64::from(place.network.saturating_sub(2)))? & 1 == 1;
@@ -150,8 +171,7 @@ impl Frame<'_> {
         }
     }
 
-    #[inline]
-    fn ethernet_carries(&self, protocol: u32, place: Place) -> Answer<bool> {
+    fn ethernet_carries(&self, protocol: u32, place: &Place) -> Answer<bool> {
         let field = self.u16(place.ethertype.into())?;
         let llc = u64::from(place.payload);
         match protocol {
@@ -167,7 +187,7 @@ impl Frame<'_> {
         }
     }
 
-    fn sll_carries(&self, protocol: u32, place: Place) -> Answer<bool> {
+    fn sll_carries(&self, protocol: u32, place: &Place) -> Answer<bool> {
         let field = self.u16(place.ethertype.into())?;
         let llc = u64::from(place.payload);
         match protocol {
@@ -200,7 +220,7 @@ impl Frame<'_> {
 
     /// The IPv4 header's length in octets, by its own field.
     #[inline]
-    pub(crate) fn ipv4_header_len(&self, place: Place) -> Answer<u32> {
+    pub(crate) fn ipv4_header_len(&self, place: &Place) -> Answer<u32> {
         Ok((self.u8(place.network.into())? & 0xf) * 4)
     }
 

@@ -361,9 +361,16 @@ impl Scope {
         Self { anchor: Anchor::Geneve(slot), labelled: self.labelled, ..Self::default() }
     }
 
+    /// True where nothing has moved the headers.
+    #[inline]
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.anchor == Anchor::Record && self.payload_len == 0 && self.labels_len == 0
+    }
+
     /// True where the link header is PPP.
     #[must_use]
-    pub fn is_ppp(self) -> bool {
+    pub fn is_ppp(&self) -> bool {
         matches!(self.anchor, Anchor::Ppp | Anchor::PppInGeneve(_))
     }
 }
