@@ -1,16 +1,18 @@
 //! Our filters choose the packets that tcpdump chooses: `filter-expressions.txt` × the captures.
 //!
-//! Un-tunnelled: each capture that tcpdump reads is judged record by record from its first byte. Tunnelled: the mirrored and
-//! the inline packets are unwrapped, written as a capture, and tcpdump judges that. Compared are times and bytes of the
-//! packets chosen, not only their number.
+//! Un-tunnelled: each capture that tcpdump reads is judged record by record from its first byte. Tunnelled:
+//! the mirrored and the inline packets are unwrapped, written as a capture, and tcpdump judges that. Compared
+//! are times and bytes of the packets chosen, not only their number.
 //!
 //! Every expression meets a few captures, preferably of which it chooses some packets and not others; with
 //! `MIRRORSCOPE_FULL=1` it meets all of them (half an hour). What may differ, and is not in the corpus:
 //!
-//! - where the answer does not depend on a read behind the captured octets, libpcap's optimiser may leave the read or
-//!   move it, and a packet cut there passes tcpdump; here the read rejects it;
-//! - tests right of a `geneve` that was not reached or did not hold read memory that libpcap never set; here they are false;
-//! - libpcap takes an offset 0 after `/` for a division by zero (`ip[2:2] / ip[0]`) and refuses; here it divides;
+//! - where the answer does not depend on a read behind the captured octets, libpcap's optimiser may leave the
+//!   read or move it, and a packet cut there passes tcpdump; here the read rejects it;
+//! - tests right of a `geneve` that was not reached or did not hold read memory that libpcap never set; here
+//!   they are false;
+//! - libpcap takes an offset 0 after `/` for a division by zero (`ip[2:2] / ip[0]`) and refuses; here it
+//!   divides;
 //! - libpcap's `protochain` forgets what it stepped over before an AH header;
 //! - a test that a link type cannot answer is refused by tcpdump and false here.
 
@@ -131,8 +133,9 @@ fn filters_choose_what_tcpdump_chooses() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// The captures that a filter meets, with what it chooses of them: a plain one or two that it divides and one that it need
-/// not divide, and one that was unwrapped; looked for among neighbours, from a place that the filter's number gives.
+/// The captures that a filter meets, with what it chooses of them: a plain one or two that it divides and one
+/// that it need not divide, and one that was unwrapped; looked for among neighbours, from a place that the
+/// filter's number gives.
 fn met<'c>(cases: &'c [Case], filter: &Filter, index: usize, full: bool) -> Vec<(&'c Case, Vec<usize>)> {
     let with_choice = |case: &'c Case| (case, case.chosen_by_us(filter));
     if full {

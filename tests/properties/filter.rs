@@ -1,4 +1,5 @@
-//! Whatever is typed into the filter bar, the answer is a filter or an error with a place: never a panic, never a wait.
+//! Whatever is typed into the filter bar, the answer is a filter or an error with a place: never a panic,
+//! never a wait.
 
 use mirrorscope_core::filter::{Filter, Seen, complete};
 use mirrorscope_core::{LinkType, Record};

@@ -1,7 +1,7 @@
 //! Numbers in a filter: `tcp[13] & 2`, read with libpcap's precedence and folded where both sides are known.
 //!
-//! Odd, and kept because filters rely on it: `%` and `^` take everything right of them as their right side, whatever
-//! the precedence; and only the left side of an operator decides which headers must be there.
+//! Odd, and kept because filters rely on it: `%` and `^` take everything right of them as their right side,
+//! whatever the precedence; and only the left side of an operator decides which headers must be there.
 
 use super::MAX_DEPTH;
 use super::build;

@@ -1,7 +1,7 @@
 //! What qualifiers and a value mean together: `tcp`, `src`, `port` and 80 are one test.
 //!
-//! The rules and the refusals are those of libpcap 1.10.3. Every function answers with a test or with what is wrong, one
-//! line without place; the parser knows the place.
+//! The rules and the refusals are those of libpcap 1.10.3. Every function answers with a test or with what is
+//! wrong, one line without place; the parser knows the place.
 
 use std::net::Ipv6Addr;
 
@@ -233,7 +233,8 @@ pub(crate) fn multicast(protocol: Option<Protocol>, scope: Scope) -> Meaning {
     }
 }
 
-/// What `protocol[…]` counts from, and what must hold before (`first`) and after (`then`) the checks of its index.
+/// What `protocol[…]` counts from, and what must hold before (`first`) and after (`then`) the checks of its
+/// index.
 pub(crate) struct Access {
     pub(crate) base: Base,
     pub(crate) first: Option<Test>,

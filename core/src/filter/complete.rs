@@ -1,7 +1,8 @@
 //! What could be written at the cursor: the words that fit there, and the values that the capture has shown.
 //!
-//! The parser itself answers: it reads the text before the word at the cursor and remembers what it would have taken
-//! where that text ends. So completions follow the grammar, and no second grammar can drift from it.
+//! The parser itself answers: it reads the text before the word at the cursor and remembers what it would
+//! have taken where that text ends. So completions follow the grammar, and no second grammar can drift from
+//! it.
 
 use std::net::IpAddr;
 use std::ops::{BitOr, Range};
@@ -64,8 +65,8 @@ pub const MAX_COMPLETIONS: usize = 100;
 
 /// What could be written at byte `cursor` of `text`, the usual first.
 ///
-/// Empty where the text before the cursor is faulty or complete as it is; then [`super::Filter::parse`] says why.
-/// A cursor beyond the text counts as its end, one within a character as before it.
+/// Empty where the text before the cursor is faulty or complete as it is; then [`super::Filter::parse`] says
+/// why. A cursor beyond the text counts as its end, one within a character as before it.
 #[must_use]
 pub fn complete(text: &str, cursor: usize, seen: &Seen<'_>) -> Vec<Completion> {
     let mut cursor = cursor.min(text.len());

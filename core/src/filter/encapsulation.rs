@@ -1,7 +1,8 @@
-//! `vlan`, `mpls`, `pppoes` and `geneve`: each a test where it stands, and a step further into the packet for all tests to
-//! its right.
+//! `vlan`, `mpls`, `pppoes` and `geneve`: each a test where it stands, and a step further into the packet for
+//! all tests to its right.
 //!
-//! The step counts even behind `or` and `not`: `vlan or tcp` asks for TCP behind a tag (pcap-filter(7) says so).
+//! The step counts even behind `or` and `not`: `vlan or tcp` asks for TCP behind a tag (pcap-filter(7) says
+//! so).
 
 use super::MAX_GENEVE;
 use super::complete::Expected;

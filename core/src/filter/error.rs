@@ -36,10 +36,11 @@ impl FilterError {
         self
     }
 
-    /// The message, the text, and the span underlined below it with the suggestion, in three lines without colour.
+    /// The message, the text, and the span underlined below it with the suggestion, in three lines without
+    /// colour.
     ///
-    /// `text` is what was parsed. Of a long text only the neighbourhood is shown; tabs and other control characters
-    /// become spaces, so that the underline stands below what it means.
+    /// `text` is what was parsed. Of a long text only the neighbourhood is shown; tabs and other control
+    /// characters become spaces, so that the underline stands below what it means.
     #[must_use]
     pub fn render(&self, text: &str) -> String {
         let start = floor_boundary(text, self.span.start);
@@ -81,8 +82,8 @@ impl fmt::Display for FilterError {
 
 impl std::error::Error for FilterError {}
 
-/// The candidate nearest to `word` by insertions, deletions, replacements and swaps of neighbours, if it is near enough
-/// to be a slip. Of equally near ones the one of equal length wins, then the earlier.
+/// The candidate nearest to `word` by insertions, deletions, replacements and swaps of neighbours, if it is
+/// near enough to be a slip. Of equally near ones the one of equal length wins, then the earlier.
 pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let word: Vec<u8> = word.bytes().take(LONGEST_WORD + 1).map(|b| b.to_ascii_lowercase()).collect();
     let allowed = match word.len() {

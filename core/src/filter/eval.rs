@@ -1,8 +1,9 @@
 //! Whether a packet passes: the tree walked over the packet's octets, with nothing allocated.
 //!
-//! Every test reads the offsets that libpcap's generated program reads, and in its order, because a read behind the
-//! captured octets rejects the packet at once (see [`super::frame`]). So `port` never sees later IPv4 fragments, and
-//! IPv6 extension headers are not walked, except by `protochain` and for one fragment header by protocol names.
+//! Every test reads the offsets that libpcap's generated program reads, and in its order, because a read
+//! behind the captured octets rejects the packet at once (see [`super::frame`]). So `port` never sees later
+//! IPv4 fragments, and IPv6 extension headers are not walked, except by `protochain` and for one fragment
+//! header by protocol names.
 
 use std::net::IpAddr;
 
@@ -148,8 +149,8 @@ impl<'p> Walk<'p> {
         }
     }
 
-    /// Where a load reads. A constant negative index reads before the network header, one computed does not: the
-    /// machine adds constants in 32 bits when it is built, and registers without wrapping when it runs.
+    /// Where a load reads. A constant negative index reads before the network header, one computed does not:
+    /// the machine adds constants in 32 bits when it is built, and registers without wrapping when it runs.
     fn load_at(&self, base: Base, index: &Arithmetic, scope: &Scope) -> Answer<u64> {
         let place = self.place(scope);
         let start = match base {
@@ -441,8 +442,8 @@ impl At<'_> {
             && self.chain_holds(protocol, self.network_u8(6)?, 40, true)?)
     }
 
-    /// Follows the headers from the one of type `next` at `at` octets behind the IP header's first. Each is at least 8
-    /// octets long, so the captured octets bound the walk.
+    /// Follows the headers from the one of type `next` at `at` octets behind the IP header's first. Each is
+    /// at least 8 octets long, so the captured octets bound the walk.
     fn chain_holds(&self, wanted: u32, mut next: u32, at: u32, ipv6: bool) -> Answer<bool> {
         let mut at = u64::from(at);
         loop {

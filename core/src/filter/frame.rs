@@ -1,7 +1,8 @@
 //! The octets that a filter judges, and how each link type says which protocol follows.
 //!
-//! A read behind the captured octets is not "false": it rejects the packet whatever the rest of the filter says, even
-//! under `not`. So the BPF machine works that tcpdump runs, and so every read here answers with [`Beyond`].
+//! A read behind the captured octets is not "false": it rejects the packet whatever the rest of the filter
+//! says, even under `not`. So the BPF machine works that tcpdump runs, and so every read here answers with
+//! [`Beyond`].
 
 use super::build::{ETHERTYPE_IP, ETHERTYPE_IPV6, SAP_IPX, SAP_ISO, SAP_NETBEUI};
 use super::tree::{Anchor, Scope};

@@ -1,7 +1,9 @@
-//! A filter's text cut into tokens, as libpcap's scanner cuts it: the longest token wins, then the more special one.
+//! A filter's text cut into tokens, as libpcap's scanner cuts it: the longest token wins, then the more
+//! special one.
 //!
-//! What one would otherwise get wrong: a name may contain `-` and `.`, so `50-100` is one token and `1-1` is not a
-//! subtraction; and `00:11:22:33:44:55`, `00-11-22-33-44-55` and `0011.2233.4455` are all Ethernet addresses.
+//! What one would otherwise get wrong: a name may contain `-` and `.`, so `50-100` is one token and `1-1` is
+//! not a subtraction; and `00:11:22:33:44:55`, `00-11-22-33-44-55` and `0011.2233.4455` are all Ethernet
+//! addresses.
 
 use std::net::Ipv6Addr;
 use std::ops::Range;
@@ -66,7 +68,8 @@ pub(crate) enum Symbol {
 /// Longer runs of address characters are no address; keeps the search for the longest one short.
 const LONGEST_ADDRESS: usize = 46;
 
-/// The tokens of `text` up to the first mistake, and that mistake, which matters only once the parser gets there.
+/// The tokens of `text` up to the first mistake, and that mistake, which matters only once the parser gets
+/// there.
 pub(crate) fn tokens(text: &str) -> (Vec<Token>, Option<FilterError>) {
     let mut tokens = Vec::new();
     let mut at = 0;

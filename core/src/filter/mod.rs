@@ -1,7 +1,8 @@
 //! A filter is a yes or no on a packet, written in tcpdump's language with our words for the tunnel.
 //!
-//! The language is pcap-filter(7) as libpcap 1.10.3 (tcpdump 4.99.3) understands it, oddities included, and is judged on
-//! the **mirrored packet**: `tcp port 443` means the traffic of the instance that is mirrored. Beside it stand
+//! The language is pcap-filter(7) as libpcap 1.10.3 (tcpdump 4.99.3) understands it, oddities included, and
+//! is judged on the **mirrored packet**: `tcp port 443` means the traffic of the instance that is mirrored.
+//! Beside it stand
 //!
 //! | test | holds for packets |
 //! |---|---|
@@ -13,12 +14,14 @@
 //! | `truncated` | of which the capture or the mirror session kept only the beginning |
 //! | `outer ( … )` | whose record passes the filter in parentheses from its first byte on: the tunnel's own headers |
 //!
-//! What one would otherwise get wrong: `and` and `or` have EQUAL precedence; `vlan` moves all that stands right of it; a
-//! read behind the captured octets rejects the packet, even under `not`; ports of later fragments are unknown.
+//! What one would otherwise get wrong: `and` and `or` have EQUAL precedence; `vlan` moves all that stands
+//! right of it; a read behind the captured octets rejects the packet, even under `not`; ports of later
+//! fragments are unknown.
 //!
-//! Different from tcpdump, on purpose: names of hosts are not resolved; `inbound`, `llc` and words for links that are not
-//! read here are refused; one filter serves all link types, so a test that a link type cannot answer is false where tcpdump
-//! refuses the filter; `protochain` steps over AH by its length, where libpcap forgets what it stepped over before.
+//! Different from tcpdump, on purpose: names of hosts are not resolved; `inbound`, `llc` and words for links
+//! that are not read here are refused; one filter serves all link types, so a test that a link type cannot
+//! answer is false where tcpdump refuses the filter; `protochain` steps over AH by its length, where libpcap
+//! forgets what it stepped over before.
 
 mod arithmetic;
 mod build;
@@ -72,14 +75,15 @@ impl Filter {
         Ok(Self { expr: parser::Parser::new(text).filter()? })
     }
 
-    /// Whether `packet` passes: the mirrored or inline packet is judged, or the whole record where there is no tunnel.
+    /// Whether `packet` passes: the mirrored or inline packet is judged, or the whole record where there is
+    /// no tunnel.
     #[must_use]
     pub fn matches(&self, packet: &Packet<'_>) -> bool {
         self.expr.as_ref().is_none_or(|expr| eval::passes(expr, packet))
     }
 
-    /// Whether `record` passes from its first byte on, as tcpdump would judge it, with no tunnel looked for; words for the
-    /// tunnel hold for none.
+    /// Whether `record` passes from its first byte on, as tcpdump would judge it, with no tunnel looked for;
+    /// words for the tunnel hold for none.
     #[must_use]
     pub fn matches_record(&self, record: &Record<'_>) -> bool {
         self.expr.as_ref().is_none_or(|expr| eval::passes_record(expr, record))

@@ -1,8 +1,8 @@
 //! The names of ports and protocols that a filter may use instead of numbers.
 //!
-//! A small table of what every services(5) and protocols(5) file says, so that a filter means the same on every machine and
-//! in the browser. A name registered for one transport only selects only that one, as libpcap does: `port http` is TCP,
-//! `port domain` is any.
+//! A small table of what every services(5) and protocols(5) file says, so that a filter means the same on
+//! every machine and in the browser. A name registered for one transport only selects only that one, as
+//! libpcap does: `port http` is TCP, `port domain` is any.
 
 use super::tree::Transport;
 

@@ -1,7 +1,7 @@
 //! From tokens to the tree, by the grammar of pcap-filter(7) and our words for the tunnel.
 //!
-//! Two things one would otherwise get wrong: `and` and `or` have EQUAL precedence and are taken from left to right; and a
-//! value may follow them alone, with the qualifiers of the test before it (`port 80 or 443`).
+//! Two things one would otherwise get wrong: `and` and `or` have EQUAL precedence and are taken from left to
+//! right; and a value may follow them alone, with the qualifiers of the test before it (`port 80 or 443`).
 
 use super::arithmetic::Operand;
 use super::build::{self, Meaning, Qualifier, ValueKind};

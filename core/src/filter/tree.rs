@@ -1,8 +1,9 @@
-//! What a parsed filter is: tests joined by `and`, `or` and `not`, with every address, mask and port already a number.
+//! What a parsed filter is: tests joined by `and`, `or` and `not`, with every address, mask and port already
+//! a number.
 //!
-//! The tree knows no link type, because one filter serves records of all of them. What it knows instead is each
-//! test's [`Scope`]: how far `vlan`, `mpls`, `pppoes` and `geneve`, written before it, have moved the headers it reads.
-//! They move everything to their right, even behind `or`: so pcap-filter(7) defines them.
+//! The tree knows no link type, because one filter serves records of all of them. What it knows instead is
+//! each test's [`Scope`]: how far `vlan`, `mpls`, `pppoes` and `geneve`, written before it, have moved the
+//! headers it reads. They move everything to their right, even behind `or`: so pcap-filter(7) defines them.
 
 use std::net::Ipv6Addr;
 
@@ -106,7 +107,8 @@ pub enum Test {
     Mpls(Option<u32>, bool),
     /// A PPPoE session packet, perhaps of this session.
     PppoeSession(Option<u16>),
-    /// Geneve over UDP 6081, perhaps of this network; what is right of it reads the inner packet, found at run time.
+    /// Geneve over UDP 6081, perhaps of this network; what is right of it reads the inner packet, found at
+    /// run time.
     Geneve(Option<u32>, u8),
     /// Octets on the wire at most this.
     LengthAtMost(u32),
@@ -293,7 +295,8 @@ impl Operator {
     }
 }
 
-/// Where the headers begin for tests at one place of the text, relative to anchors known only with the packet.
+/// Where the headers begin for tests at one place of the text, relative to anchors known only with the
+/// packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Scope {
     /// What the three offsets below count from.

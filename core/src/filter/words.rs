@@ -1,7 +1,7 @@
 //! The words of the filter language: one table that the lexer, the errors and the completions share.
 //!
-//! The words of pcap-filter(7) as libpcap 1.10.3 knows them, and ours. None of ours is one of libpcap's (`source` is not
-//! `src`), so every tcpdump filter keeps its meaning.
+//! The words of pcap-filter(7) as libpcap 1.10.3 knows them, and ours. None of ours is one of libpcap's
+//! (`source` is not `src`), so every tcpdump filter keeps its meaning.
 
 use Word::{Constant, Plain, Protocol as P, Refused, Tunnel};
 
