@@ -5,7 +5,7 @@
 //! are times and bytes of the packets chosen, not only their number.
 //!
 //! Every expression meets a few captures, preferably of which it chooses some packets and not others; with
-//! `MIRRORSCOPE_FULL=1` it meets all of them (half an hour). What may differ, and is not in the corpus:
+//! `MIRRORSCOPE_FULL=1` it meets all of them (an hour or so). What may differ, and is not in the corpus:
 //!
 //! - where the answer does not depend on a read behind the captured octets, libpcap's optimiser may leave the
 //!   read or move it, and a packet cut there passes tcpdump; here the read rejects it;
