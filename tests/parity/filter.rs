@@ -24,6 +24,7 @@ use std::{env, fs, process, thread};
 
 use mirrorscope_core::capture::{self, CaptureReader, PcapWriter};
 use mirrorscope_core::{Decoder, Envelope, Filter, Layer, LinkType, Packet, Record};
+use mirrorscope_tests::{shared_dir, skip, tool};
 
 const EXPRESSIONS: &str = include_str!("filter-expressions.txt");
 
@@ -80,7 +81,8 @@ impl Case {
 
 #[test]
 fn filters_choose_what_tcpdump_chooses() {
-    let (Some(tcpdump), Some(captures)) = (tool("tcpdump"), shared_captures()) else {
+    let (Some(tcpdump), Some(captures)) = (tool("tcpdump"), shared_dir().map(|dir| dir.join("captures")))
+    else {
         skip(
             "filters against tcpdump: needs tcpdump (apt install tcpdump) and the shared captures (MIRRORSCOPE_SHARED)",
         );
@@ -296,20 +298,4 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> Vec<R>
     });
     done.sort_by_key(|(index, _)| *index);
     done.into_iter().flat_map(|(_, results)| results).collect()
-}
-
-fn tool(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let administrators = ["/usr/sbin", "/sbin"].map(PathBuf::from);
-    env::split_paths(&path).chain(administrators).map(|dir| dir.join(name)).find(|file| file.is_file())
-}
-
-fn shared_captures() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let shared = env::var_os("MIRRORSCOPE_SHARED").map_or_else(beside, PathBuf::from);
-    Some(shared.join("captures")).filter(|dir| dir.is_dir())
-}
-
-fn skip(reason: &str) {
-    eprintln!("SKIPPED: {reason}");
 }
