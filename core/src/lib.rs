@@ -17,6 +17,7 @@ pub mod capture;
 pub mod error;
 mod express;
 pub mod field;
+pub mod filter;
 pub mod layers;
 pub mod packet;
 pub mod record;
@@ -24,6 +25,7 @@ pub mod sinks;
 pub mod stack;
 
 pub use error::{Cause, DecodeError};
+pub use filter::{Filter, FilterError};
 pub use layers::Layer;
 pub use packet::{Envelope, Packet};
 pub use record::{LinkType, Record};
