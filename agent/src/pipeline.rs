@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use mirrorscope_core::{Decoder, Envelope, Packet};
+use mirrorscope_core::{Decoder, Envelope, Packet, filter::Filter};
 
 use crate::{failure::Failure, progress::Progress, sources::FileSource};
 
@@ -25,6 +25,8 @@ pub(crate) trait Sink {
 pub(crate) struct Selection {
     /// Packets to pass over first.
     pub(crate) skip: u64,
+    /// What the packets must be like.
+    pub(crate) filter: Option<Filter>,
     /// Packets to take at most, counted behind the filter.
     pub(crate) count: Option<u64>,
 }
@@ -93,6 +95,9 @@ fn step(
     let packet = Packet::decode(decoder, record);
     summary.tunnelled += u64::from(packet.envelope != Envelope::Bare);
     summary.unknown_link += u64::from(packet.stack.layers().is_empty());
+    if selection.filter.as_ref().is_some_and(|filter| !filter.matches(&packet)) {
+        return Ok(ControlFlow::Continue(()));
+    }
     sink.packet(&packet)?;
     summary.taken += 1;
     Ok(ControlFlow::Continue(()))

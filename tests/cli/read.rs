@@ -104,10 +104,6 @@ fn times_follow_tcpdumps_options() {
             .next()
             .map(str::to_owned)
     };
-    assert_eq!(
-        line(&["-t"]).as_deref().and_then(|line| line.strip_prefix("209.")).map(str::len).is_some(),
-        true
-    );
     assert_eq!(line(&["-tt"]).as_deref(), Some("1656579317.501537"));
     assert_eq!(line(&["-ttt"]).as_deref(), Some(" 00:00:02.559799"));
     assert_eq!(line(&["-tttt"]).as_deref(), Some("2022-06-30 08:55:17.501537"));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use mirrorscope_core::{
     Decoder,
+    filter::Filter,
     layers::{geneve, vxlan},
     stack::Ports,
 };
@@ -21,6 +22,11 @@ use crate::{
 pub(crate) struct Input {
     /// Capture to read: pcap or pcapng, also gzip or zstd; `-` for standard input
     pub(crate) file: PathBuf,
+
+    /// Which packets: tcpdump's filter language, on the mirrored packet; also `vni`, `endpoint`, `source`,
+    /// `cookie`, `attachment`, `mirrored`, `inline`, `truncated`, and `outer (...)` for the tunnels
+    #[arg(value_name = "EXPR")]
+    expression: Vec<String>,
 
     /// Pass over the first N packets
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -50,9 +56,9 @@ pub(crate) struct Input {
 impl Input {
     /// Reads the capture into `sink`. `may_draw` says that a progress bar would not disturb the output.
     pub(crate) fn run(&self, may_draw: bool, sink: &mut impl Sink) -> Result<(), Failure> {
-        let mut source = FileSource::open(&self.file)?;
         let decoder = self.decoder()?;
-        let selection = Selection { skip: self.skip, count: self.max_packets };
+        let selection = Selection { skip: self.skip, filter: self.filter()?, count: self.max_packets };
+        let mut source = FileSource::open(&self.file)?;
         let progress = Progress::new(source.progress().total_len, may_draw && !self.quiet);
         let (summary, result) = pipeline::run(&mut source, &decoder, &selection, progress, sink);
         if !self.quiet && result.as_ref().is_ok() {
@@ -61,7 +67,15 @@ impl Input {
         result
     }
 
-    fn decoder(&self) -> Result<Decoder, Failure> {
+    fn filter(&self) -> Result<Option<Filter>, Failure> {
+        let text = self.expression.join(" ");
+        if text.is_empty() {
+            return Ok(None);
+        }
+        Filter::parse(&text).map(Some).map_err(|error| Failure::new(error.render(&text).trim_end()))
+    }
+
+    pub(crate) fn decoder(&self) -> Result<Decoder, Failure> {
         let most = Ports::MAX;
         for (option, ports) in [("--geneve-port", &self.geneve_port), ("--vxlan-port", &self.vxlan_port)] {
             if ports.len() > most {

@@ -10,7 +10,8 @@ use mirrorscope_core::{
         detail, json,
         line::Line,
         pcapng::Part,
-        time::{self, Clock, Precision, TimeStyle},
+        tcpdump::{TcpdumpOptions, TcpdumpStyle},
+        time::{self, Clock, OffsetAt, Precision, TimeStyle},
     },
 };
 
@@ -35,6 +36,7 @@ Examples:
   mirrorscope read -c 1 -v -x mirror.pcap            the first packet, every field and octet
   mirrorscope read --json mirror.pcap | jq .tcp      one JSON object a packet
   mirrorscope read -w inner.pcapng mirror.pcap       the mirrored frames, for Wireshark
+  mirrorscope read mirror.pcap 'vni 9325541 and tcp port 443 and not host 8.8.8.8'
   tcpdump -i eth0 -U -w - udp port 6081 | mirrorscope read -
 
 Exit status: 0 done, 1 failed, 2 the capture is damaged (packets before the damage were printed).")]
@@ -87,6 +89,14 @@ pub(super) struct Args {
     #[arg(long)]
     nano: bool,
 
+    /// With --style tcpdump: TCP sequence numbers as they are, not relative to the first
+    #[arg(short = 'S', long)]
+    absolute_sequence: bool,
+
+    /// With --style tcpdump: the link-layer header as well
+    #[arg(short = 'e', long)]
+    link_header: bool,
+
     /// Print the packet's number before its line
     #[arg(short = '#', long = "number")]
     number: bool,
@@ -97,6 +107,8 @@ enum Style {
     /// One line: the mirrored packet, then who mirrored it
     #[default]
     Brief,
+    /// What `tcpdump -tttt -nn` prints, tunnels and all
+    Tcpdump,
 }
 
 /// Runs the command.
@@ -109,26 +121,56 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if args.count {
         return count(args);
     }
-    let clock = args.clock();
     if args.json {
         return print(args, json::print);
     }
-    let palette = if output::is_coloured() { Palette::COLOUR } else { Palette::default() };
-    let mut style = BriefStyle::new(clock, palette, &|_| None).numbered(args.number);
-    print(args, |packet, line| style.print(packet, line))
+    match args.style {
+        Style::Brief => {
+            let palette = if output::is_coloured() { Palette::COLOUR } else { Palette::default() };
+            let mut style = BriefStyle::new(args.clock(), palette, &|_| None).numbered(args.number);
+            print(args, |packet, line| style.print(packet, line))
+        }
+        Style::Tcpdump => {
+            let mut style = TcpdumpStyle::new(args.tcpdump_options()?);
+            print(args, |packet, line| style.print(packet, line))
+        }
+    }
 }
 
 impl Args {
     fn clock(&self) -> Clock {
-        let style = match self.time {
+        Clock::new(self.time_style(), self.precision(), self.offset_at())
+    }
+
+    fn tcpdump_options(&self) -> Result<TcpdumpOptions, Failure> {
+        Ok(TcpdumpOptions {
+            time: self.time_style(),
+            precision: self.precision(),
+            offset_at: self.offset_at(),
+            number: self.number,
+            absolute_sequence: self.absolute_sequence,
+            quiet: self.input.quiet,
+            link_header: self.link_header,
+            decoder: self.input.decoder()?,
+        })
+    }
+
+    fn precision(&self) -> Precision {
+        if self.nano { Precision::Nano } else { Precision::Micro }
+    }
+
+    fn offset_at(&self) -> OffsetAt {
+        if self.utc { time::utc } else { timezone::local_offset }
+    }
+
+    fn time_style(&self) -> TimeStyle {
+        match self.time {
             0 | 4 => TimeStyle::DateTime,
             1 => TimeStyle::None,
             2 => TimeStyle::Epoch,
             3 => TimeStyle::SincePrevious,
             _ => TimeStyle::SinceFirst,
-        };
-        let precision = if self.nano { Precision::Nano } else { Precision::Micro };
-        Clock::new(style, precision, if self.utc { time::utc } else { timezone::local_offset })
+        }
     }
 }
 
