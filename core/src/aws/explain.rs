@@ -10,18 +10,15 @@ use serde::Serialize;
 
 use super::{
     inventory::{Action, Direction, Inventory, MirrorFilter},
-    join::{Join, Joined},
-    mirror::MirrorIdentity,
+    join::{Join, Joined, Sources},
     rules::{Outcome, Verdict},
     table::{Align, Table, share, wrap},
-    traffic::{Evidence, Side, Source, Traffic, captured_len, frame_len},
+    traffic::{Evidence, Side, Traffic, captured_len, frame_len},
 };
 use crate::packet::{Envelope, Packet};
 
 /// The most different packets that are counted before they are judged.
 const MAX_CELLS: usize = 65_536;
-/// The most mirror sources that are remembered before they are forgotten.
-const MAX_SOURCES: usize = 65_536;
 /// The most groups of unmatched traffic that are told apart.
 const MAX_GROUPS: usize = 16_384;
 /// The groups of unmatched traffic that are reported for each filter.
@@ -154,8 +151,7 @@ pub struct SessionUse {
 pub struct Explainer {
     inventory: Inventory,
     join: Join,
-    places: HashMap<MirrorIdentity, usize>,
-    sources: Vec<(Source, Joined)>,
+    sources: Sources,
     cells: HashMap<(usize, Traffic), Tally>,
     groups: HashMap<(usize, Direction, bool, u8, Option<(Side, u16)>), Tally>,
     sessions: BTreeMap<usize, SessionUse>,
@@ -169,8 +165,7 @@ impl Explainer {
         Self {
             join: Join::new(&inventory),
             inventory,
-            places: HashMap::new(),
-            sources: Vec::new(),
+            sources: Sources::default(),
             cells: HashMap::new(),
             groups: HashMap::new(),
             sessions: BTreeMap::new(),
@@ -188,9 +183,9 @@ impl Explainer {
             Envelope::Bare => return self.explanation.bare.add(one),
         };
         self.explanation.mirrored.add(one);
-        let place = self.place(identity);
+        let place = self.sources.place(&self.join, &self.inventory, identity);
         self.count_session(place, packet, one);
-        let Some((source, _)) = self.sources.get_mut(place) else { return };
+        let Some(source) = self.sources.source(place) else { return };
         let Some(traffic) = Traffic::of(packet, source) else {
             return self.explanation.without_ip.add(one);
         };
@@ -198,7 +193,7 @@ impl Explainer {
             self.explanation.direction_assumed.add(one);
         }
         self.cells.entry((place, traffic)).or_default().add(one);
-        if self.cells.len() >= MAX_CELLS || self.sources.len() >= MAX_SOURCES {
+        if self.cells.len() >= MAX_CELLS || self.sources.is_full() {
             self.judge_all();
         }
     }
@@ -218,22 +213,11 @@ impl Explainer {
         explanation
     }
 
-    fn place(&mut self, identity: MirrorIdentity) -> usize {
-        if let Some(place) = self.places.get(&identity) {
-            return *place;
-        }
-        let joined = self.join.resolve(&self.inventory, &identity);
-        let interface = joined.interface.and_then(|at| self.inventory.interfaces.get(at));
-        let place = self.sources.len();
-        self.sources.push((Source::new(identity.source, interface), joined));
-        self.places.insert(identity, place);
-        place
-    }
-
     fn count_session(&mut self, place: usize, packet: &Packet<'_>, one: Tally) {
-        let Some((_, joined)) = self.sources.get(place).filter(|_| self.inventory.has_sessions) else {
+        if !self.inventory.has_sessions {
             return;
-        };
+        }
+        let joined = self.sources.joined(place);
         let Some((at, session)) = joined.session.and_then(|at| Some((at, self.inventory.sessions.get(at)?)))
         else {
             return self.explanation.without_session.add(one);
@@ -261,7 +245,7 @@ impl Explainer {
 
     fn judge_all(&mut self) {
         for ((place, traffic), tally) in core::mem::take(&mut self.cells) {
-            let joined = self.sources.get(place).map(|(_, joined)| *joined).unwrap_or_default();
+            let joined = self.sources.joined(place);
             if self.inventory.has_sessions {
                 self.judge_by_session(&joined, &traffic, tally);
             } else {
@@ -270,9 +254,8 @@ impl Explainer {
                 }
             }
         }
-        if self.sources.len() >= MAX_SOURCES {
+        if self.sources.is_full() {
             self.sources.clear();
-            self.places.clear();
         }
     }
 
@@ -311,7 +294,7 @@ impl Explainer {
 }
 
 impl Tally {
-    fn add(&mut self, more: Self) {
+    pub(super) fn add(&mut self, more: Self) {
         self.packets += more.packets;
         self.bytes += more.bytes;
     }

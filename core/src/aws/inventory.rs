@@ -62,7 +62,7 @@ pub struct PortRange {
 }
 
 /// One rule of a mirror filter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Rule {
     /// `tmfr-…`; empty where AWS has not given one.
     pub id: String,

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::{
     inventory::{Inventory, MirrorSession},
     mirror::MirrorIdentity,
+    traffic::Source,
 };
 
 /// The most sessions with one VNI that are compared for one packet; beyond it the session is ambiguous.
@@ -135,6 +136,49 @@ impl Join {
         let by_interface = agree(primary.copied(), Some(identity.source))?;
         let by_target = agree(endpoint, identity.endpoint_id)?;
         Some((by_interface, by_target))
+    }
+}
+
+/// The mirror sources of a capture, numbered as they turn up.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sources {
+    places: HashMap<MirrorIdentity, usize>,
+    sources: Vec<(Source, Joined)>,
+}
+
+impl Sources {
+    /// The most sources that are remembered; a caller forgets them by [`Sources::clear`].
+    const MAX: usize = 65_536;
+
+    /// The number of the source with this identity.
+    pub(super) fn place(&mut self, join: &Join, inventory: &Inventory, identity: MirrorIdentity) -> usize {
+        if let Some(place) = self.places.get(&identity) {
+            return *place;
+        }
+        let joined = join.resolve(inventory, &identity);
+        let interface = joined.interface.and_then(|at| inventory.interfaces.get(at));
+        let place = self.sources.len();
+        self.sources.push((Source::new(identity.source, interface), joined));
+        self.places.insert(identity, place);
+        place
+    }
+
+    pub(super) fn source(&mut self, place: usize) -> Option<&mut Source> {
+        self.sources.get_mut(place).map(|(source, _)| source)
+    }
+
+    pub(super) fn joined(&self, place: usize) -> Joined {
+        self.sources.get(place).map(|(_, joined)| *joined).unwrap_or_default()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.sources.len() >= Self::MAX
+    }
+
+    /// Forgets all sources, and with them what was learned of their link-layer addresses.
+    pub(super) fn clear(&mut self) {
+        self.places.clear();
+        self.sources.clear();
     }
 }
 

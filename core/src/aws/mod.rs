@@ -9,9 +9,16 @@ pub mod explain;
 pub mod gwlb;
 pub mod inventory;
 pub mod join;
+pub mod lint;
 pub mod mirror;
 pub mod names;
 pub mod rules;
+pub mod suggest;
 pub mod traffic;
 
+mod commands;
+mod cover;
+mod lint_rules;
+mod probe;
+mod space;
 mod table;

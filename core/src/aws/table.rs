@@ -30,10 +30,6 @@ impl Table {
         self.rows.push(cells.into());
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
-
     /// Appends the table to `out`, a title line first.
     pub(super) fn write(&self, out: &mut String) {
         let widths = self.widths();
