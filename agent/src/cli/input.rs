@@ -61,7 +61,8 @@ impl Input {
         result
     }
 
-    fn decoder(&self) -> Result<Decoder, Failure> {
+    /// How to decode, by the options.
+    pub(crate) fn decoder(&self) -> Result<Decoder, Failure> {
         let most = Ports::MAX;
         for (option, ports) in [("--geneve-port", &self.geneve_port), ("--vxlan-port", &self.vxlan_port)] {
             if ports.len() > most {

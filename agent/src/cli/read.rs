@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use mirrorscope_core::{
     Packet,
+    aws::mirror::NameOf,
     sinks::{
         brief::{BriefStyle, Palette},
         detail, json,
@@ -14,7 +15,7 @@ use mirrorscope_core::{
     },
 };
 
-use super::input::Input;
+use super::{aws::files::SourceFiles, input::Input};
 use crate::{
     failure::Failure,
     output::{self, Output},
@@ -41,6 +42,9 @@ Exit status: 0 done, 1 failed, 2 the capture is damaged (packets before the dama
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
+
+    #[command(flatten)]
+    sources: SourceFiles,
 
     /// How a packet is printed
     #[arg(long, value_enum, default_value_t, conflicts_with = "json")]
@@ -114,7 +118,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         return print(args, json::print);
     }
     let palette = if output::is_coloured() { Palette::COLOUR } else { Palette::default() };
-    let mut style = BriefStyle::new(clock, palette, &|_| None).numbered(args.number);
+    let names = args.sources.names()?;
+    let lookup = names.lookup();
+    let name_of: NameOf<'_> = &|identity| lookup(identity);
+    let mut style = BriefStyle::new(clock, palette, name_of).numbered(args.number);
     print(args, |packet, line| style.print(packet, line))
 }
 

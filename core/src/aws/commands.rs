@@ -176,7 +176,8 @@ impl fmt::Display for Suggestion {
 }
 
 impl Suggestion {
-    fn exactness(&self) -> String {
+    /// How well the filter does on the capture, in one sentence.
+    pub fn exactness(&self) -> String {
         if self.is_exact() {
             return format!(
                 "It is exact: checked against all {} packets, none is judged wrongly.",

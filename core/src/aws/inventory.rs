@@ -265,17 +265,18 @@ impl fmt::Display for PortRange {
 /// A rule in the words of the filter language, so that it can be tried on a capture.
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let terms = [self.family_term(), self.protocol_term()];
         let ports = [("src", self.source_ports), ("dst", self.destination_ports)];
+        let ports = ports.into_iter().filter_map(|(side, range)| Some((side, range?)));
         let ports = ports.map(|(side, range)| {
-            range.map(|range| match range.from == range.to {
-                true => format!("{side} port {range}"),
-                false => format!("{side} portrange {range}"),
-            })
+            let word = if range.from == range.to { "port" } else { "portrange" };
+            format!("{side} {word} {range}")
         });
+        let ports = ports.collect::<Vec<_>>().join(" and ");
+        let transport = [self.protocol_term().unwrap_or_default(), ports].join(" ").trim().to_owned();
         let nets = [("src", self.source), ("dst", self.destination)]
             .map(|(side, net)| net.filter(|net| net.prefix_len() > 0).map(|net| format!("{side} net {net}")));
-        let terms: Vec<_> = terms.into_iter().chain(ports).chain(nets).flatten().collect();
+        let terms = [self.family_term(), Some(transport).filter(|term| !term.is_empty())];
+        let terms: Vec<_> = terms.into_iter().chain(nets).flatten().collect();
         match terms.is_empty() {
             true => f.write_str("everything"),
             false => f.write_str(&terms.join(" and ")),

@@ -62,12 +62,13 @@ fn is_given(text: &&str) -> bool {
 }
 
 impl<'a> Name<'a> {
-    fn best(&self) -> Option<&'a str> {
+    /// The one that says most to people: the interface's Name tag, else the instance, the interface or the session.
+    pub fn best(&self) -> Option<&'a str> {
         self.name.or(self.instance_id).or(self.interface_id).or(self.session_name).or(self.session_id)
     }
 }
 
-/// The one that says most to people: the interface's Name tag, else the instance, the interface or the session.
+/// [`Name::best`].
 impl fmt::Display for Name<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.best().unwrap_or("?"))

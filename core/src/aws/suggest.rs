@@ -394,9 +394,9 @@ mod tests {
         assert_eq!(
             rules(&suggestion),
             [
-                "ingress reject ip and tcp and src port 443",
+                "ingress reject ip and tcp src port 443",
                 "ingress accept ip",
-                "egress reject ip and tcp and dst port 443",
+                "egress reject ip and tcp dst port 443",
                 "egress accept ip",
             ]
         );
@@ -408,7 +408,7 @@ mod tests {
         assert!(suggestion.is_exact());
         assert_eq!(
             rules(&suggestion),
-            ["ingress accept ip and udp and src port 53", "egress accept ip and udp and dst port 53",]
+            ["ingress accept ip and udp src port 53", "egress accept ip and udp dst port 53",]
         );
     }
 
@@ -430,7 +430,7 @@ mod tests {
             seen(packet).is_some_and(|(_, _, ports)| ports.iter().any(|port| (8_000..=8_100).contains(port)))
         };
         let suggestion = suggest(Goal::Drop, &traffic(), is_within);
-        assert_eq!(rules(&suggestion)[0], "ingress reject ip and tcp and src portrange 8000-8100");
+        assert_eq!(rules(&suggestion)[0], "ingress reject ip and tcp src portrange 8000-8100");
     }
 
     #[test]
