@@ -10,7 +10,7 @@ use super::{
     explain::Tally,
     inventory::{Action, Direction, MirrorFilter, PortRange, Rule},
     suggest::{Goal, Suggestion},
-    table::{Align, Table, share, wrap},
+    table::{Align, Table, count, share, wrap},
 };
 
 impl MirrorFilter {
@@ -142,9 +142,9 @@ impl fmt::Display for Suggestion {
         let verb = if self.goal == Goal::Drop { "drop" } else { "keep" };
         let Tally { packets, bytes } = self.seen;
         let title = format!(
-            "To {verb} the {} of {packets} mirrored packets that the expression chooses, {} rules:",
+            "To {verb} the {} of {packets} mirrored packets that the expression chooses, {}:",
             self.chosen.packets,
-            self.filter.rules.len()
+            count(self.filter.rules.len() as u64, "rule")
         );
         wrap(&mut out, "", &title);
         let mut table = Table::new(&[
@@ -157,13 +157,15 @@ impl fmt::Display for Suggestion {
             let direction = rule.direction.text().into();
             table.row([direction, number(rule).to_string(), action(rule).into(), rule.to_string()]);
         }
-        table.write(&mut out);
+        if !self.filter.rules.is_empty() {
+            table.write(&mut out);
+        }
         let saved = format!(
-            "On this capture it mirrors {} packets and saves {} packets ({}), {} octets ({}).",
-            self.kept.packets,
-            self.dropped.packets,
+            "On this capture it mirrors {} and saves {} ({}), {} ({}).",
+            count(self.kept.packets, "packet"),
+            count(self.dropped.packets, "packet"),
             share(self.dropped.packets, packets),
-            self.dropped.bytes,
+            count(self.dropped.bytes, "octet"),
             share(self.dropped.bytes, bytes),
         );
         wrap(&mut out, "", &saved);

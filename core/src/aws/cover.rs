@@ -149,6 +149,11 @@ fn narrowness(rule: &Rule) -> u32 {
     8 * ports + u32::from(rule.protocol.is_some()) + nets.sum::<u32>()
 }
 
+/// Whether a condition holds for every packet of its direction and family.
+pub(super) fn is_unrestricted(rule: &Rule) -> bool {
+    narrowness(rule) == 0
+}
+
 /// The rules that accept everything, for each direction and family that the capture shows.
 fn accept_all(cells: &[Cell]) -> Vec<Rule> {
     let mut rules = Vec::new();

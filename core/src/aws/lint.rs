@@ -11,7 +11,7 @@ use super::{
     explain::titled,
     inventory::{ById, Inventory, MirrorFilter, MirrorSession},
     lint_rules,
-    table::wrap,
+    table::{count, wrap},
 };
 
 /// The most octets of a mirrored frame that pass a GWLB endpoint whole: IPv4 8446, IPv6 20 fewer.
@@ -387,8 +387,13 @@ impl fmt::Display for Lint {
             [Severity::Error, Severity::Warning, Severity::Note].map(|severity| self.count(severity));
         let (filters, sessions, targets) = (self.filters, self.sessions, self.targets);
         let total = format!(
-            "{errors} errors, {warnings} warnings, {notes} notes in {filters} filters, {sessions} sessions, \
-             {targets} targets"
+            "{}, {}, {} in {}, {}, {}",
+            count(errors as u64, "error"),
+            count(warnings as u64, "warning"),
+            count(notes as u64, "note"),
+            count(filters as u64, "filter"),
+            count(sessions as u64, "session"),
+            count(targets as u64, "target"),
         );
         wrap(&mut out, "", &total);
         f.write_str(&out)

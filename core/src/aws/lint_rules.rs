@@ -91,7 +91,7 @@ fn create(filter: &MirrorFilter, direction: Direction, any: &str) -> String {
     format!(
         "aws ec2 create-traffic-mirror-filter-rule --traffic-mirror-filter-id {} --traffic-direction {} \
          --rule-number 1000 --rule-action accept --source-cidr-block {any} --destination-cidr-block {any}",
-        filter.id,
+        if filter.id.is_empty() { "tmf-…" } else { &filter.id },
         direction.text()
     )
 }

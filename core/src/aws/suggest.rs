@@ -146,18 +146,22 @@ impl Suggester {
     /// The best filter for what was taken.
     pub fn finish(self) -> Suggestion {
         let (accept, reject) = (&self.accept.rules, &self.reject.rules);
-        let first = if self.goal == Goal::Drop { Action::Reject } else { Action::Accept };
-        let second = if self.goal == Goal::Drop { Action::Accept } else { Action::Reject };
-        let plans = [(first, true), (first, false), (second, true), (second, false)];
-        let mut best: Option<((u64, usize), MirrorFilter)> = None;
+        let (chosen, rest) = match self.goal {
+            Goal::Drop => (Action::Reject, Action::Accept),
+            Goal::Keep => (Action::Accept, Action::Reject),
+        };
+        // What the expression chooses is listed, so that the filter means the same beyond this capture. Only
+        // where that is "everything but", or does not come out exactly, the rest may be listed instead.
+        let conditions = if chosen == Action::Accept { accept } else { reject };
+        let is_open = conditions.iter().any(cover::is_unrestricted);
+        let plans = [(chosen, true), (chosen, false), (rest, true), (rest, false)];
+        let mut best: Option<((u64, bool, usize), MirrorFilter)> = None;
         for (listed, with_exceptions) in plans {
             let plan = Plan { listed, with_exceptions, max_rules: MAX_RULES };
             let filter = cover::build(&plan, &self.cells, accept, reject);
             let (kept, dropped) = cover::wrong(&filter, &self.cells);
-            let cost = (kept.packets + dropped.packets, filter.rules.len());
-            // The first plan says what was asked; another must be better to take its place.
-            let margin = if best.as_ref().is_some_and(|_| listed != first) { 1 } else { 0 };
-            if best.as_ref().is_none_or(|(least, _)| (cost.0, cost.1 + margin) < *least) {
+            let cost = (kept.packets + dropped.packets, listed != chosen && !is_open, filter.rules.len());
+            if best.as_ref().is_none_or(|(least, _)| cost < *least) {
                 best = Some((cost, filter));
             }
         }
@@ -249,6 +253,9 @@ fn notes(suggestion: &Suggestion, cells: &[Cell], direction_assumed: bool) -> Ve
     if suggestion.seen.packets == 0 {
         notes.push("The capture holds no mirrored IP packet: there is nothing to learn from.".into());
         return notes;
+    }
+    if suggestion.filter.rules.is_empty() {
+        notes.push("The filter needs no rule, because none of this traffic is to be mirrored.".into());
     }
     if suggestion.chosen.packets == 0 {
         notes.push("The expression chooses no packet of the capture.".into());
@@ -450,6 +457,28 @@ mod tests {
         let suggestion = suggest(Goal::Keep, &traffic(), |packet| !has_port(packet, 443));
         assert!(suggestion.is_exact());
         assert_eq!(suggestion.filter.rules.len(), 4, "{suggestion}");
+    }
+
+    #[test]
+    fn the_expression_is_listed_even_where_it_chooses_the_whole_capture() {
+        let frames: Vec<_> = traffic()
+            .into_iter()
+            .filter(|frame| with_packet(frame, |packet| has_port(packet, 443)))
+            .collect();
+        let dropped = suggest(Goal::Drop, &frames, |packet| has_port(packet, 443));
+        assert_eq!(rules(&dropped)[..2], ["ingress reject ip and tcp src port 443", "ingress accept ip",]);
+        let kept = suggest(Goal::Keep, &frames, |packet| has_port(packet, 443));
+        assert_eq!(rules(&kept)[0], "ingress accept ip and tcp src port 443");
+    }
+
+    #[test]
+    fn dropping_everything_but_a_port_lists_that_port() {
+        let suggestion = suggest(Goal::Drop, &traffic(), |packet| !has_port(packet, 443));
+        assert!(suggestion.is_exact());
+        assert_eq!(
+            rules(&suggestion),
+            ["ingress accept ip and tcp src port 443", "egress accept ip and tcp dst port 443",]
+        );
     }
 
     #[test]

@@ -90,6 +90,14 @@ pub(super) fn wrap(out: &mut String, indent: &str, text: &str) {
     out.push('\n');
 }
 
+/// A number with its noun: `1 rule`, `2 rules`.
+pub(super) fn count(number: impl Into<u64>, noun: &str) -> String {
+    match number.into() {
+        1 => format!("1 {noun}"),
+        number => format!("{number} {noun}s"),
+    }
+}
+
 /// `part` of `whole` in percent, with one decimal; empty where there is no whole.
 pub(super) fn share(part: u64, whole: u64) -> String {
     match whole {
