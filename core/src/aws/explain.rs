@@ -3,7 +3,6 @@
 //! With sessions, each packet is judged by the filter of its own session; without them, every filter judges every
 //! mirrored packet. Packets that look alike to a filter are counted first and judged once.
 
-use core::fmt;
 use std::collections::{BTreeMap, HashMap};
 
 use serde::Serialize;
@@ -12,7 +11,6 @@ use super::{
     inventory::{Action, Direction, Inventory, MirrorFilter},
     join::{Join, Joined, Sources},
     rules::{Outcome, Verdict},
-    table::{Align, Table, share, wrap},
     traffic::{Evidence, Side, Traffic, captured_len, frame_len},
 };
 use crate::packet::{Envelope, Packet};
@@ -105,8 +103,19 @@ pub struct RuleUse {
 }
 
 /// Unmatched traffic of one kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Group {
+    /// Which kind.
+    #[serde(flatten)]
+    pub kind: Kind,
+    /// How much.
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// A kind of traffic, as coarse as people speak of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Kind {
     /// Direction.
     pub direction: Direction,
     /// Whether it is IPv6.
@@ -115,8 +124,6 @@ pub struct Group {
     pub protocol: u8,
     /// The lower port and its side, where the protocol has ports.
     pub service: Option<(Side, u16)>,
-    /// How much.
-    pub tally: Tally,
 }
 
 /// What came from one session.
@@ -153,7 +160,7 @@ pub struct Explainer {
     join: Join,
     sources: Sources,
     cells: HashMap<(usize, Traffic), Tally>,
-    groups: HashMap<(usize, Direction, bool, u8, Option<(Side, u16)>), Tally>,
+    groups: HashMap<(usize, Kind), Tally>,
     sessions: BTreeMap<usize, SessionUse>,
     explanation: Explanation,
 }
@@ -202,9 +209,8 @@ impl Explainer {
     pub fn finish(mut self) -> Explanation {
         self.judge_all();
         let mut explanation = self.explanation;
-        for (&(filter, direction, is_ipv6, protocol, service), &tally) in &self.groups {
-            let group = Group { direction, is_ipv6, protocol, service, tally };
-            explanation.filters[filter].unmatched_groups.push(group);
+        for (&(filter, kind), &tally) in &self.groups {
+            explanation.filters[filter].unmatched_groups.push(Group { kind, tally });
         }
         for filter in &mut explanation.filters {
             filter.finish();
@@ -283,8 +289,7 @@ impl Explainer {
         let verdict = self.inventory.filters[filter].judge(traffic);
         self.explanation.filters[filter].count(&verdict, tally);
         if verdict.outcome == Outcome::Unmatched {
-            let service = traffic.service();
-            let key = (filter, traffic.direction, traffic.is_ipv6(), traffic.protocol, service);
+            let key = (filter, Kind::of(traffic));
             if self.groups.len() < MAX_GROUPS || self.groups.contains_key(&key) {
                 self.groups.entry(key).or_default().add(tally);
             }
@@ -349,199 +354,15 @@ impl FilterUse {
             rule.never_matched = rule.decided.packets == 0;
             rule.share = rule.decided.packets as f64 / self.judged.packets.max(1) as f64;
         }
-        self.unmatched_groups.sort_by_key(|group| {
-            let Group { direction, is_ipv6, protocol, service, tally } = *group;
-            (core::cmp::Reverse(tally.packets), direction, is_ipv6, protocol, service)
-        });
+        self.unmatched_groups.sort_by_key(|group| (core::cmp::Reverse(group.tally.packets), group.kind));
         self.unmatched_groups.truncate(TOP_GROUPS);
     }
 }
 
-/// The report for people, at most 100 columns wide.
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut out = String::new();
-        self.write_totals(&mut out);
-        if !self.sessions.is_empty() {
-            out.push('\n');
-            self.write_sessions(&mut out);
-        }
-        for filter in &self.filters {
-            out.push('\n');
-            filter.write(&mut out);
-        }
-        f.write_str(&out)
-    }
-}
-
-impl Explanation {
-    fn write_totals(&self, out: &mut String) {
-        let total = self.total.packets;
-        wrap(out, "", &format!("{} of {total} packets are mirrored.", self.mirrored.packets));
-        let notes = [
-            (self.inline, "came inline through a GWLB endpoint: no mirror filter judges them."),
-            (self.bare, "have no tunnel: they were not mirrored, or not captured at the target."),
-            (self.without_ip, "are mirrored but hold no IP: no rule is about them."),
-            (self.direction_assumed, "do not show their direction and were taken as ingress."),
-            (self.without_session, "belong to no session in the files."),
-            (self.without_filter, "belong to a session whose filter is not in the files."),
-        ];
-        for (tally, note) in notes {
-            if tally.packets > 0 {
-                wrap(out, "  ", &format!("{} {note}", tally.packets));
-            }
-        }
-    }
-
-    fn write_sessions(&self, out: &mut String) {
-        let mut table = Table::new(&[
-            ("session", Align::Flexible),
-            ("vni", Align::Right),
-            ("packets", Align::Right),
-            ("accepted", Align::Right),
-            ("length", Align::Right),
-            ("cut", Align::Right),
-            ("octets cut", Align::Right),
-            ("incomplete", Align::Right),
-        ]);
-        for session in &self.sessions {
-            table.row([
-                titled(&session.id, session.name.as_deref()),
-                session.vni.map_or("?".into(), |vni| vni.to_string()),
-                session.seen.packets.to_string(),
-                session.accepted.packets.to_string(),
-                session.packet_length.map_or("whole".into(), |len| len.to_string()),
-                session.cut.packets.to_string(),
-                session.cut_len.to_string(),
-                session.incomplete.packets.to_string(),
-            ]);
-        }
-        table.write(out);
-        for session in &self.sessions {
-            let (id, earlier, ambiguous) = (&session.id, session.taken_earlier, session.ambiguous);
-            if earlier.packets > 0 {
-                let note = format!(
-                    "{} packets of {id} are accepted by an earlier session of the same interface, which should \
-                     have mirrored them: sessions or filters have changed since the capture.",
-                    earlier.packets
-                );
-                wrap(out, "  ", &note);
-            }
-            if ambiguous.packets > 0 {
-                let note = format!(
-                    "{} packets of {id} may belong to other sessions with the same VNI: give the interfaces \
-                     and targets as well.",
-                    ambiguous.packets
-                );
-                wrap(out, "  ", &note);
-            }
-        }
-    }
-}
-
-impl FilterUse {
-    fn write(&self, out: &mut String) {
-        let title = format!(
-            "Filter {}: {} of {} packets accepted, {} rejected, {} not matched by any rule",
-            titled(&self.id, self.name.as_deref()),
-            self.accepted.packets,
-            self.judged.packets,
-            self.rejected.packets,
-            self.unmatched.packets,
-        );
-        wrap(out, "", &title);
-        let mut table = Table::new(&[
-            ("direction", Align::Left),
-            ("rule", Align::Right),
-            ("action", Align::Left),
-            ("matches", Align::Flexible),
-            ("packets", Align::Right),
-            ("bytes", Align::Right),
-            ("share", Align::Right),
-            ("rule id", Align::Left),
-        ]);
-        for rule in &self.rules {
-            table.row([
-                rule.direction.text().into(),
-                rule.number.map_or("?".into(), |number| number.to_string()),
-                rule.action.map_or("?", Action::text).into(),
-                rule.condition.clone(),
-                rule.decided.packets.to_string(),
-                rule.decided.bytes.to_string(),
-                self.share_of(rule.decided),
-                rule.id.clone(),
-            ]);
-        }
-        let rest = [("service", "amazon-dns", self.by_service), ("none", "no rule matches", self.unmatched)];
-        for (action, text, tally) in
-            rest.into_iter().filter(|(action, _, tally)| *action == "none" || tally.packets > 0)
-        {
-            let (packets, bytes) = (tally.packets.to_string(), tally.bytes.to_string());
-            let share = self.share_of(tally);
-            table.row([
-                "any".into(),
-                "*".into(),
-                action.into(),
-                text.into(),
-                packets,
-                bytes,
-                share,
-                "-".into(),
-            ]);
-        }
-        table.write(out);
-        self.write_notes(out);
-    }
-
-    fn share_of(&self, tally: Tally) -> String {
-        share(tally.packets, self.judged.packets)
-    }
-
-    fn write_notes(&self, out: &mut String) {
-        let never: Vec<_> = self.rules.iter().filter(|rule| rule.never_matched).map(RuleUse::short).collect();
-        if !never.is_empty() {
-            wrap(out, "  ", &format!("Never matched: {}.", never.join(", ")));
-        }
-        if self.in_doubt.packets > 0 {
-            let note = format!(
-                "{} packets show no port to a rule that asks for one (later fragments, other protocols); AWS does \
-                 not say what happens to them, here the rule does not match.",
-                self.in_doubt.packets
-            );
-            wrap(out, "  ", &note);
-        }
-        if !self.unmatched_groups.is_empty() {
-            let groups: Vec<_> = self.unmatched_groups.iter().map(ToString::to_string).collect();
-            wrap(out, "  ", &format!("Not matched: {}.", groups.join("; ")));
-        }
-    }
-}
-
-impl RuleUse {
-    fn short(&self) -> String {
-        let number = self.number.map_or("without number".into(), |number| number.to_string());
-        format!("{} {number}", self.direction.text())
-    }
-}
-
-impl fmt::Display for Group {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let protocol = match (self.protocol, self.is_ipv6) {
-            (1, false) => "icmp".into(),
-            (6, false) => "tcp".into(),
-            (6, true) => "ip6 tcp".into(),
-            (17, false) => "udp".into(),
-            (17, true) => "ip6 udp".into(),
-            (58, true) => "icmp6".into(),
-            (other, is_ipv6) => format!("{} proto {other}", if is_ipv6 { "ip6" } else { "ip" }),
-        };
-        write!(f, "{} {protocol}", self.direction.text())?;
-        match self.service {
-            Some((Side::Source, port)) => write!(f, " src port {port}")?,
-            Some((Side::Destination, port)) => write!(f, " dst port {port}")?,
-            None => {}
-        }
-        write!(f, " ({})", self.tally.packets)
+impl Kind {
+    const fn of(traffic: &Traffic) -> Self {
+        let Traffic { direction, protocol, .. } = *traffic;
+        Self { direction, is_ipv6: traffic.is_ipv6(), protocol, service: traffic.service() }
     }
 }
 
@@ -549,4 +370,92 @@ impl fmt::Display for Group {
 pub(super) fn titled(id: &str, name: Option<&str>) -> String {
     let id = if id.is_empty() { "(without id)" } else { id };
     name.map_or_else(|| id.to_owned(), |name| format!("{id} ({name})"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        aws::describe,
+        record::{LinkType, Record},
+        stack::Decoder,
+    };
+
+    const FILTER: &str = r#""TrafficMirrorFilters":[{"TrafficMirrorFilterId":"tmf-1","IngressFilterRules":[
+        {"RuleNumber":1,"RuleAction":"accept","Protocol":17,"SourceCidrBlock":"0.0.0.0/0","DestinationCidrBlock":"0.0.0.0/0"},
+        {"RuleNumber":2,"RuleAction":"reject","Protocol":1,"SourceCidrBlock":"0.0.0.0/0","DestinationCidrBlock":"0.0.0.0/0"}]}]"#;
+
+    /// A packet of VNI 7, mirrored by 10.0.0.4, from 8.8.8.8 to it, of which `captured` octets of payload are there
+    /// though IP says 100.
+    fn frame(protocol: u8, captured: usize) -> Vec<u8> {
+        let payload = vec![0; captured];
+        let ip = |protocol, src: [u8; 4], dst: [u8; 4], len: u16| {
+            let [high, low] = len.to_be_bytes();
+            [&[0x45, 0, high, low, 0, 0, 0, 0, 64, protocol, 0, 0][..], &src, &dst].concat()
+        };
+        let ethernet = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 8, 0];
+        let inner = [&ethernet[..], &ip(protocol, [8, 8, 8, 8], [10, 0, 0, 4], 120), &payload].concat();
+        let [high, low] = (16 + inner.len() as u16).to_be_bytes();
+        let udp = [0xff, 0xb9, 0x12, 0xb5, high, low, 0, 0, 8, 0, 0, 0, 0, 0, 7, 0];
+        let outer = ip(17, [10, 0, 0, 4], [10, 0, 0, 46], 36 + inner.len() as u16);
+        [&ethernet[..], &outer, &udp, &inner].concat()
+    }
+
+    fn explain(json: &str, frames: &[Vec<u8>]) -> Explanation {
+        let mut explainer = Explainer::new(describe::parse(json.as_bytes()).unwrap());
+        for data in frames {
+            let original_len = data.len() as u32;
+            let link_type = LinkType::ETHERNET;
+            let record =
+                Record { number: 1, timestamp_ns: 0, interface: 0, link_type, original_len, offset: 0, data };
+            explainer.add(&Packet::decode(&Decoder::default(), record));
+        }
+        explainer.finish()
+    }
+
+    #[test]
+    fn every_packet_is_counted_once_by_rule_or_as_unmatched() {
+        let explanation = explain(
+            &format!("{{{FILTER}}}"),
+            &[frame(17, 100), frame(1, 100), frame(6, 100), frame(17, 100)],
+        );
+        let filter = &explanation.filters[0];
+        let packets: Vec<u64> = filter.rules.iter().map(|rule| rule.decided.packets).collect();
+        assert_eq!(packets, [2, 1]);
+        assert_eq!((filter.accepted.packets, filter.rejected.packets, filter.unmatched.packets), (2, 1, 1));
+        assert_eq!(filter.judged, Tally { packets: 4, bytes: 4 * 134 });
+        assert!(explanation.to_string().contains("2 of 4 packets accepted, 1 rejected"), "{explanation}");
+    }
+
+    #[test]
+    fn a_session_tells_what_its_packet_length_cuts_and_what_was_not_captured() {
+        let session = r#""TrafficMirrorSessions":[{"TrafficMirrorSessionId":"tms-1","VirtualNetworkId":7,
+            "TrafficMirrorFilterId":"tmf-1","PacketLength":64}]"#;
+        let explanation = explain(&format!("{{{FILTER},{session}}}"), &[frame(17, 30), frame(17, 100)]);
+        let session = &explanation.sessions[0];
+        assert_eq!((session.seen.packets, session.accepted.packets), (2, 2));
+        assert_eq!((session.cut.packets, session.cut_len), (2, 2 * (134 - 64)));
+        assert_eq!(session.incomplete.packets, 1);
+    }
+
+    #[test]
+    fn packets_of_no_known_session_are_counted_and_not_judged() {
+        let session = r#""TrafficMirrorSessions":[{"TrafficMirrorSessionId":"tms-1","VirtualNetworkId":8,"TrafficMirrorFilterId":"tmf-1"}]"#;
+        let explanation = explain(&format!("{{{FILTER},{session}}}"), &[frame(17, 100)]);
+        assert_eq!(explanation.without_session.packets, 1);
+        assert_eq!(explanation.filters[0].judged.packets, 0);
+        assert!(explanation.sessions.is_empty());
+    }
+
+    #[test]
+    fn a_packet_that_an_earlier_session_accepts_is_pointed_out() {
+        let json = format!(
+            r#"{{{FILTER},"TrafficMirrorSessions":[
+            {{"TrafficMirrorSessionId":"tms-1","VirtualNetworkId":6,"SessionNumber":1,"NetworkInterfaceId":"eni-1","TrafficMirrorFilterId":"tmf-1"}},
+            {{"TrafficMirrorSessionId":"tms-2","VirtualNetworkId":7,"SessionNumber":2,"NetworkInterfaceId":"eni-1","TrafficMirrorFilterId":"tmf-1"}}],
+            "NetworkInterfaces":[{{"NetworkInterfaceId":"eni-1","PrivateIpAddress":"10.0.0.4"}}]}}"#
+        );
+        let explanation = explain(&json, &[frame(17, 100), frame(1, 100)]);
+        assert_eq!(explanation.sessions[0].taken_earlier.packets, 1);
+    }
 }

@@ -127,13 +127,13 @@ fn alone(filter: &MirrorFilter, rule: &Rule, findings: &mut Vec<Finding>) {
         let reason = "its action, number, source or destination is missing from the file".to_owned();
         push("rule-incomplete", Severity::Warning, reason, "save the output of the AWS CLI again".into());
     }
-    if let (Some(source), Some(destination)) = (rule.source, rule.destination) {
-        if matches!(source, IpNet::V4(_)) != matches!(destination, IpNet::V4(_)) {
-            let reason = format!("it can never match: {source} and {destination} are of different families");
-            let any = if matches!(source, IpNet::V4(_)) { "0.0.0.0/0" } else { "::/0" };
-            let remedy = modify(rule, &format!("--destination-cidr-block {any}"));
-            push("rule-mixes-families", Severity::Error, reason, remedy);
-        }
+    if let (Some(source), Some(destination)) = (rule.source, rule.destination)
+        && matches!(source, IpNet::V4(_)) != matches!(destination, IpNet::V4(_))
+    {
+        let reason = format!("it can never match: {source} and {destination} are of different families");
+        let any = if matches!(source, IpNet::V4(_)) { "0.0.0.0/0" } else { "::/0" };
+        let remedy = modify(rule, &format!("--destination-cidr-block {any}"));
+        push("rule-mixes-families", Severity::Error, reason, remedy);
     }
     ports(rule, &mut push);
     let is_ipv6 = [rule.source, rule.destination].iter().flatten().any(|net| matches!(net, IpNet::V6(_)));

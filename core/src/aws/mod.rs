@@ -18,6 +18,7 @@ pub mod traffic;
 
 mod commands;
 mod cover;
+mod explain_text;
 mod lint_rules;
 mod probe;
 mod space;

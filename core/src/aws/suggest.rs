@@ -205,7 +205,7 @@ impl Suggester {
             Action::Reject => &mut self.reject,
         };
         let is_early = self.cells.len() <= MAX_PROBED;
-        if conditions.rules.len() >= MAX_CONDITIONS || !(is_early || !conditions.fit(traffic)) {
+        if conditions.rules.len() >= MAX_CONDITIONS || (!is_early && conditions.fit(traffic)) {
             return;
         }
         let condition = probe::condition(&self.decoder, packet, traffic, chooses, &mut self.scratch);
@@ -483,11 +483,9 @@ mod tests {
 
     #[test]
     fn what_no_rule_can_see_is_said_and_counted() {
-        let mut count = 0;
         let mut suggester = Suggester::new(Goal::Drop, Decoder::default(), Inventory::default());
-        for frame in traffic().iter().chain(&traffic()) {
-            count += 1;
-            with_packet(frame, |packet| suggester.add(packet, |_| count % 3 == 0));
+        for (count, frame) in traffic().iter().chain(&traffic()).enumerate() {
+            with_packet(frame, |packet| suggester.add(packet, |_| count.is_multiple_of(3)));
         }
         let suggestion = suggester.finish();
         assert!(!suggestion.is_exact());
