@@ -142,8 +142,9 @@ impl fmt::Display for Suggestion {
         let verb = if self.goal == Goal::Drop { "drop" } else { "keep" };
         let Tally { packets, bytes } = self.seen;
         let title = format!(
-            "To {verb} the {} of {packets} mirrored packets that the expression chooses, {}:",
+            "To {verb} the {} of {} mirrored packets that the expression chooses, {}:",
             self.chosen.packets,
+            packets + self.unchecked.packets,
             count(self.filter.rules.len() as u64, "rule")
         );
         wrap(&mut out, "", &title);
@@ -161,7 +162,7 @@ impl fmt::Display for Suggestion {
             table.write(&mut out);
         }
         let saved = format!(
-            "On this capture it mirrors {} and saves {} ({}), {} ({}).",
+            "Of what was checked it mirrors {} and saves {} ({}), {} ({}).",
             count(self.kept.packets, "packet"),
             count(self.dropped.packets, "packet"),
             share(self.dropped.packets, packets),

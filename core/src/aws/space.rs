@@ -13,7 +13,7 @@ use super::{
 };
 
 /// The most pieces into which a box is cut; beyond it the answer is not known.
-const MAX_PIECES: usize = 4096;
+const MAX_PIECES: usize = 512;
 const DIMENSIONS: usize = 5;
 
 /// One set of packets. Every range includes both ends.
