@@ -3,6 +3,7 @@
 mod explain;
 pub(super) mod files;
 mod lint;
+mod suggest;
 
 use clap::{Args as ClapArgs, Subcommand};
 
@@ -22,6 +23,7 @@ pub(super) struct Args {
 enum Command {
     Explain(explain::Args),
     Lint(lint::Args),
+    Suggest(suggest::Args),
 }
 
 /// Runs the command.
@@ -29,5 +31,6 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match &args.command {
         Command::Explain(args) => explain::run(args),
         Command::Lint(args) => lint::run(args),
+        Command::Suggest(args) => suggest::run(args),
     }
 }
