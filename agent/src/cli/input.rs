@@ -75,6 +75,7 @@ impl Input {
         Filter::parse(&text).map(Some).map_err(|error| Failure::new(error.render(&text).trim_end()))
     }
 
+    /// How to decode, by the options.
     pub(crate) fn decoder(&self) -> Result<Decoder, Failure> {
         let most = Ports::MAX;
         for (option, ports) in [("--geneve-port", &self.geneve_port), ("--vxlan-port", &self.vxlan_port)] {

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 
+mod aws;
 mod input;
 mod read;
 mod sessions;
@@ -21,6 +22,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Aws(aws::Args),
     Read(read::Args),
     Sessions(sessions::Args),
 }
@@ -28,6 +30,7 @@ enum Command {
 /// Parses the command line and runs the command.
 pub(crate) fn run() -> Result<(), Failure> {
     match Cli::parse().command {
+        Command::Aws(args) => aws::run(&args),
         Command::Read(args) => read::run(&args),
         Command::Sessions(args) => sessions::run(&args),
     }

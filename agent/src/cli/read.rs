@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, ValueEnum};
 use mirrorscope_core::{
     Packet,
+    aws::mirror::NameOf,
     sinks::{
         brief::{BriefStyle, Palette},
         detail, json,
@@ -15,7 +16,7 @@ use mirrorscope_core::{
     },
 };
 
-use super::input::Input;
+use super::{aws::files::SourceFiles, input::Input};
 use crate::{
     failure::Failure,
     output::{self, Output},
@@ -43,6 +44,9 @@ Exit status: 0 done, 1 failed, 2 the capture is damaged (packets before the dama
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
+
+    #[command(flatten)]
+    sources: SourceFiles,
 
     /// How a packet is printed
     #[arg(long, value_enum, default_value_t, conflicts_with = "json")]
@@ -127,7 +131,10 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     match args.style {
         Style::Brief => {
             let palette = if output::is_coloured() { Palette::COLOUR } else { Palette::default() };
-            let mut style = BriefStyle::new(args.clock(), palette, &|_| None).numbered(args.number);
+            let names = args.sources.names()?;
+            let lookup = names.lookup();
+            let name_of: NameOf<'_> = &|identity| lookup(identity);
+            let mut style = BriefStyle::new(args.clock(), palette, name_of).numbered(args.number);
             print(args, |packet, line| style.print(packet, line))
         }
         Style::Tcpdump => {

@@ -4,7 +4,7 @@ use clap::Args as ClapArgs;
 use comfy_table::{CellAlignment, Table, presets};
 use mirrorscope_core::{
     Packet,
-    aws::mirror::{MirrorIdentity, NameOf},
+    aws::mirror::NameOf,
     sinks::{
         line::Line,
         sessions::{self, Counters, Key, Sessions},
@@ -12,7 +12,7 @@ use mirrorscope_core::{
     },
 };
 
-use super::input::Input;
+use super::{aws::files::SourceFiles, input::Input};
 use crate::{failure::Failure, output::Output, pipeline::Sink, timezone};
 
 /// Print a table of the mirror sessions in a capture
@@ -29,6 +29,9 @@ pub(super) struct Args {
     #[command(flatten)]
     input: Input,
 
+    #[command(flatten)]
+    sources: SourceFiles,
+
     /// Print one JSON object a row
     #[arg(long, conflicts_with = "csv")]
     json: bool,
@@ -44,10 +47,12 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let names = args.sources.names()?;
     let mut counter = Counter(Sessions::default());
     let result = args.input.run(true, &mut counter);
     let rows = counter.0.rows();
-    let name_of: NameOf<'_> = &|_: &MirrorIdentity| None;
+    let lookup = names.lookup();
+    let name_of: NameOf<'_> = &|identity| lookup(identity);
     let mut output = Output::new();
     output.print(|line| {
         if args.json {

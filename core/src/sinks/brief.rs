@@ -1,7 +1,7 @@
 //! The default style: the mirrored packet first, who mirrored it behind a bar, one line a packet.
 //!
 //! ```text
-//! 2022-06-30 09:28:08.355728 3.209.171.143.80 > 10.10.0.4.53332: TCP P. 139 | 9325541 10.10.0.4 ..6071
+//! 2022-06-30 09:28:08.355728 3.209.171.143.80 > 10.10.0.4.53332: TCP P. 139 HTTP/1.1 200 OK | 9325541 10.10.0.4 *6071
 //! ```
 //!
 //! The tunnels cost what tells one session from another: VNI, mirror source, and the end of the endpoint id.
@@ -10,6 +10,7 @@ use core::net::Ipv4Addr;
 
 use super::{line::Line, time::Clock};
 use crate::{
+    app::{dns, http, tls},
     aws::{
         gwlb::EndpointId,
         mirror::{MirrorIdentity, NameOf},
@@ -126,11 +127,23 @@ impl<'a> BriefStyle<'a> {
             }
             Layer::Icmp | Layer::Icmpv6 => {
                 line.byte(b' ');
-                icmp_kind(span.layer, header, line);
+                return icmp_kind(span.layer, header, line);
             }
             _ => {}
         }
         line.byte(b' ').uint(span.payload_len());
+        self.application(packet, span, line);
+    }
+
+    /// What the payload begins with, where that says more than a port: a DNS name, a TLS server, a line of HTTP.
+    fn application(&self, packet: &Packet<'_>, span: &Span, line: &mut Line) {
+        let payload = packet.stack.payload(span);
+        let Some((src, dst)) = packet.stack.ports(span).filter(|_| !payload.is_empty()) else { return };
+        match span.layer {
+            Layer::Udp if [src, dst].contains(&DNS_PORT) => dns_name(payload, line),
+            Layer::Tcp => tcp_application(payload, line),
+            _ => {}
+        }
     }
 
     /// IP without a transport layer that we read: a fragment, or a protocol by its number.
@@ -213,9 +226,9 @@ fn identity<'a>(identity: &MirrorIdentity, line: &'a mut Line) -> &'a mut Line {
     line
 }
 
-/// The last four digits, which tell the endpoints of one account apart; `-v` and `sessions` show them all.
+/// As a pattern, `*6071`: the last four digits, which tell the endpoints of one account apart; `-v` and `sessions` show them all.
 fn endpoint(id: EndpointId, line: &mut Line) {
-    line.str("..").hex(id.0 & 0xffff, 4);
+    line.byte(b'*').hex(id.0 & 0xffff, 4);
 }
 
 fn is_transport(layer: Layer) -> bool {
@@ -266,5 +279,55 @@ pub fn tcp_flags(line: &mut Line, flags: u8) {
         if flags & bit != 0 {
             line.byte(letter);
         }
+    }
+}
+
+/// The port of DNS.
+const DNS_PORT: u16 = 53;
+/// Characters of a payload's beginning that a line may show.
+const MAX_APPLICATION_LEN: usize = 60;
+
+fn dns_name(payload: &[u8], line: &mut Line) {
+    if let Some(name) = dns::first_question_name(payload) {
+        shortened(line, |line| {
+            line.fmt(format_args!(" {name}"));
+        });
+    }
+}
+
+fn tcp_application(payload: &[u8], line: &mut Line) {
+    if let Some(name) = tls::server_name(payload) {
+        shortened(line, |line| {
+            line.str(" TLS ");
+            printable(name, line);
+        });
+    } else if let Some(first) = http::first_line(payload) {
+        shortened(line, |line| match first {
+            http::FirstLine::Request { method, target, .. } => {
+                line.byte(b' ').str(method).byte(b' ');
+                printable(target, line);
+            }
+            http::FirstLine::Response { status, reason, .. } => {
+                line.str(" HTTP ").uint(status).byte(b' ');
+                printable(reason, line);
+            }
+        });
+    }
+}
+
+/// What `write` appends, cut at [`MAX_APPLICATION_LEN`].
+fn shortened(line: &mut Line, write: impl FnOnce(&mut Line)) {
+    let start = line.len();
+    write(line);
+    if line.len() > start + MAX_APPLICATION_LEN {
+        line.truncate(start + MAX_APPLICATION_LEN);
+        line.str("..");
+    }
+}
+
+/// Text from the network with everything but printable ASCII replaced: it must not steer a terminal.
+fn printable(text: &str, line: &mut Line) {
+    for octet in text.bytes().take(MAX_APPLICATION_LEN) {
+        line.byte(if octet.is_ascii_graphic() || octet == b' ' { octet } else { b'.' });
     }
 }

@@ -1,0 +1,585 @@
+//! Reads what `aws ec2 describe-traffic-mirror-filters|sessions|targets` and `describe-network-interfaces` print.
+//!
+//! A file may hold any of them, several one after another, and keys that are not known here. Missing fields are
+//! tolerated, wrong ones are not: a rule that was misread would explain the wrong thing. Every text is cleaned of
+//! control characters, because it ends on terminals and pages.
+
+use core::{fmt, net::IpAddr};
+
+use ipnet::IpNet;
+use serde::{Deserialize, Deserializer, de::Error as _};
+use serde_json::error::Category;
+
+use super::inventory::{
+    Action, Direction, Interface, Inventory, MirrorFilter, MirrorSession, MirrorTarget, PortRange, Rule,
+};
+
+/// The longest file that is read, in octets: a full account (10,000 sessions, filters and targets, and ten times
+/// as many interfaces) prints less.
+pub const MAX_JSON_LEN: usize = 256 << 20;
+/// The most rules that one filter may have: AWS allows 10.
+pub const MAX_RULES_PER_FILTER: usize = 256;
+/// The most filters, sessions, targets or interfaces of one file.
+pub const MAX_ITEMS: usize = 500_000;
+/// The longest id, name or description that is kept, in characters. AWS allows 255.
+pub const MAX_TEXT_LEN: usize = 255;
+
+/// Why a file could not be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DescribeError {
+    /// Line, counted from 1; 0 if the fault is the whole file's.
+    pub line: usize,
+    /// Column in octets, counted from 1.
+    pub column: usize,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
+impl fmt::Display for DescribeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "{}", self.message)?,
+            line => write!(f, "line {line}, column {}: {}", self.column, self.message)?,
+        }
+        write!(f, "\nhint: {}", self.hint)
+    }
+}
+
+impl core::error::Error for DescribeError {}
+
+impl Inventory {
+    /// Reads one file and adds it.
+    ///
+    /// # Errors
+    /// When the text is no JSON, holds none of the four lists, exceeds a bound, or a value has the wrong type.
+    pub fn add_json(&mut self, json: &[u8]) -> Result<(), DescribeError> {
+        self.merge(parse(json)?);
+        Ok(())
+    }
+}
+
+/// Reads one file.
+///
+/// # Errors
+/// As [`Inventory::add_json`].
+pub fn parse(json: &[u8]) -> Result<Inventory, DescribeError> {
+    if json.len() > MAX_JSON_LEN {
+        return Err(whole(
+            format!("{} octets are more than the {MAX_JSON_LEN} that are read", json.len()),
+            NARROW,
+        ));
+    }
+    if matches!(json, [0xff, 0xfe, ..] | [0xfe, 0xff, ..]) {
+        return Err(whole(
+            "the file is UTF-16".into(),
+            "save it as UTF-8, for example with `iconv -f UTF-16`",
+        ));
+    }
+    let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    let mut inventory = Inventory::default();
+    let mut documents = 0;
+    for document in serde_json::Deserializer::from_slice(json).into_iter::<Document>() {
+        inventory.merge(document.map_err(|error| located(&error))?.into_inventory()?);
+        documents += 1;
+        if documents > MAX_DOCUMENTS {
+            return Err(whole(format!("more than {MAX_DOCUMENTS} JSON documents in one file"), NARROW));
+        }
+    }
+    match documents {
+        0 => Err(whole("the file is empty".into(), WHAT)),
+        _ => Ok(inventory),
+    }
+}
+
+/// The most JSON documents in one file.
+const MAX_DOCUMENTS: usize = 64;
+const NARROW: &str = "ask the AWS CLI for less, with --filters or with the ids";
+const WHAT: &str =
+    "give the output of `aws ec2 describe-traffic-mirror-filters --output json`, or of its siblings";
+
+fn whole(message: String, hint: &'static str) -> DescribeError {
+    DescribeError { line: 0, column: 0, message, hint }
+}
+
+fn located(error: &serde_json::Error) -> DescribeError {
+    let text = error.to_string();
+    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
+    let hint = match error.classify() {
+        Category::Eof => "the file ends early; save the whole output again",
+        Category::Syntax if error.line() == 1 && error.column() <= 1 => WHAT,
+        Category::Syntax | Category::Io => {
+            "check for edits by hand, or save the output again with --output json"
+        }
+        Category::Data => "the value is not what AWS prints there; correct it or save the output again",
+    };
+    DescribeError { line: error.line(), column: error.column(), message: message.to_owned(), hint }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", expecting = "an object as the AWS CLI prints it")]
+struct Document {
+    traffic_mirror_filters: Option<Vec<WireFilter>>,
+    traffic_mirror_filter_rules: Option<Vec<WireRule>>,
+    traffic_mirror_sessions: Option<Vec<WireSession>>,
+    traffic_mirror_targets: Option<Vec<WireTarget>>,
+    network_interfaces: Option<Vec<WireInterface>>,
+}
+
+impl Document {
+    fn into_inventory(self) -> Result<Inventory, DescribeError> {
+        let mut inventory = Inventory {
+            has_filters: self.traffic_mirror_filters.is_some() || self.traffic_mirror_filter_rules.is_some(),
+            has_sessions: self.traffic_mirror_sessions.is_some(),
+            has_targets: self.traffic_mirror_targets.is_some(),
+            has_interfaces: self.network_interfaces.is_some(),
+            ..Inventory::default()
+        };
+        let has = &inventory;
+        if !(has.has_filters || has.has_sessions || has.has_targets || has.has_interfaces) {
+            let message = "none of TrafficMirrorFilters, TrafficMirrorSessions, TrafficMirrorTargets \
+                           and NetworkInterfaces is in it";
+            return Err(whole(message.into(), WHAT));
+        }
+        inventory.sessions = convert(self.traffic_mirror_sessions, "sessions", WireSession::into_session)?;
+        inventory.targets = convert(self.traffic_mirror_targets, "targets", WireTarget::into_target)?;
+        inventory.interfaces = convert(self.network_interfaces, "interfaces", WireInterface::into_interface)?;
+        inventory.filters = convert(self.traffic_mirror_filters, "filters", WireFilter::into_filter)?;
+        add_loose_rules(&mut inventory.filters, self.traffic_mirror_filter_rules.unwrap_or_default());
+        for filter in &mut inventory.filters {
+            if filter.rules.len() > MAX_RULES_PER_FILTER {
+                let message = format!(
+                    "filter {} has {} rules; at most {MAX_RULES_PER_FILTER} are read",
+                    filter.id,
+                    filter.rules.len()
+                );
+                return Err(whole(message, "AWS allows 10 rules in a filter"));
+            }
+            filter.sort();
+        }
+        Ok(inventory)
+    }
+}
+
+fn convert<W, T>(items: Option<Vec<W>>, what: &str, each: fn(W) -> T) -> Result<Vec<T>, DescribeError> {
+    let items = items.unwrap_or_default();
+    match items.len() {
+        0..=MAX_ITEMS => Ok(items.into_iter().map(each).collect()),
+        count => Err(whole(format!("{count} {what} are more than the {MAX_ITEMS} that are read"), NARROW)),
+    }
+}
+
+/// `describe-traffic-mirror-filter-rules` names the filter in each rule.
+fn add_loose_rules(filters: &mut Vec<MirrorFilter>, rules: Vec<WireRule>) {
+    let mut places: std::collections::HashMap<String, usize> =
+        filters.iter().enumerate().map(|(at, filter)| (filter.id.clone(), at)).collect();
+    for mut rule in rules {
+        let id = core::mem::take(&mut rule.traffic_mirror_filter_id.0);
+        let at = *places.entry(id.clone()).or_insert_with(|| {
+            filters.push(MirrorFilter { id, ..MirrorFilter::default() });
+            filters.len() - 1
+        });
+        let rule = rule.into_rule(Direction::Ingress);
+        let rules = &mut filters[at].rules;
+        // One more than is allowed is enough for the error, and keeps the search for repeats short.
+        if rules.len() <= MAX_RULES_PER_FILTER && !rules.contains(&rule) {
+            rules.push(rule);
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireFilter {
+    #[serde(default)]
+    traffic_mirror_filter_id: Text,
+    #[serde(default, deserialize_with = "or_default")]
+    ingress_filter_rules: Vec<WireRule>,
+    #[serde(default, deserialize_with = "or_default")]
+    egress_filter_rules: Vec<WireRule>,
+    #[serde(default, deserialize_with = "or_default")]
+    network_services: Vec<Text>,
+    #[serde(default, deserialize_with = "or_default")]
+    tags: Vec<WireTag>,
+}
+
+impl WireFilter {
+    fn into_filter(self) -> MirrorFilter {
+        let ingress = self.ingress_filter_rules.into_iter().map(|rule| rule.into_rule(Direction::Ingress));
+        let egress = self.egress_filter_rules.into_iter().map(|rule| rule.into_rule(Direction::Egress));
+        MirrorFilter {
+            id: self.traffic_mirror_filter_id.0,
+            name: name(self.tags),
+            rules: ingress.chain(egress).collect(),
+            mirrors_amazon_dns: self
+                .network_services
+                .iter()
+                .any(|service| service.0.eq_ignore_ascii_case("amazon-dns")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireRule {
+    #[serde(default)]
+    traffic_mirror_filter_rule_id: Text,
+    #[serde(default)]
+    traffic_mirror_filter_id: Text,
+    #[serde(default, deserialize_with = "direction")]
+    traffic_direction: Option<Direction>,
+    rule_number: Option<u32>,
+    #[serde(default, deserialize_with = "action")]
+    rule_action: Option<Action>,
+    #[serde(default, deserialize_with = "protocol")]
+    protocol: Option<u8>,
+    source_port_range: Option<WirePortRange>,
+    destination_port_range: Option<WirePortRange>,
+    #[serde(default, deserialize_with = "cidr")]
+    source_cidr_block: Option<IpNet>,
+    #[serde(default, deserialize_with = "cidr")]
+    destination_cidr_block: Option<IpNet>,
+}
+
+impl WireRule {
+    fn into_rule(self, list: Direction) -> Rule {
+        Rule {
+            id: self.traffic_mirror_filter_rule_id.0,
+            direction: self.traffic_direction.unwrap_or(list),
+            number: self.rule_number,
+            action: self.rule_action,
+            protocol: self.protocol,
+            source_ports: self.source_port_range.map(WirePortRange::into_range),
+            destination_ports: self.destination_port_range.map(WirePortRange::into_range),
+            source: self.source_cidr_block,
+            destination: self.destination_cidr_block,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WirePortRange {
+    from_port: Option<u16>,
+    to_port: Option<u16>,
+}
+
+impl WirePortRange {
+    fn into_range(self) -> PortRange {
+        PortRange { from: self.from_port.unwrap_or(0), to: self.to_port.unwrap_or(u16::MAX) }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireSession {
+    #[serde(default)]
+    traffic_mirror_session_id: Text,
+    #[serde(default)]
+    traffic_mirror_target_id: Text,
+    #[serde(default)]
+    traffic_mirror_filter_id: Text,
+    #[serde(default)]
+    network_interface_id: Text,
+    owner_id: Option<Text>,
+    packet_length: Option<u32>,
+    session_number: Option<u32>,
+    virtual_network_id: Option<u32>,
+    #[serde(default, deserialize_with = "or_default")]
+    tags: Vec<WireTag>,
+}
+
+impl WireSession {
+    fn into_session(self) -> MirrorSession {
+        MirrorSession {
+            id: self.traffic_mirror_session_id.0,
+            name: name(self.tags),
+            target_id: self.traffic_mirror_target_id.0,
+            filter_id: self.traffic_mirror_filter_id.0,
+            interface_id: self.network_interface_id.0,
+            owner_id: self.owner_id.map(|id| id.0),
+            packet_length: self.packet_length,
+            number: self.session_number,
+            vni: self.virtual_network_id,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireTarget {
+    #[serde(default)]
+    traffic_mirror_target_id: Text,
+    #[serde(rename = "Type")]
+    kind: Option<Text>,
+    gateway_load_balancer_endpoint_id: Option<Text>,
+    owner_id: Option<Text>,
+    #[serde(default, deserialize_with = "or_default")]
+    tags: Vec<WireTag>,
+}
+
+impl WireTarget {
+    fn into_target(self) -> MirrorTarget {
+        MirrorTarget {
+            id: self.traffic_mirror_target_id.0,
+            name: name(self.tags),
+            kind: self.kind.map(|kind| kind.0.to_ascii_lowercase()),
+            endpoint_id: self.gateway_load_balancer_endpoint_id.and_then(|id| id.0.parse().ok()),
+            owner_id: self.owner_id.map(|id| id.0),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireInterface {
+    #[serde(default)]
+    network_interface_id: Text,
+    interface_type: Option<Text>,
+    mac_address: Option<Text>,
+    private_ip_address: Option<IpAddr>,
+    #[serde(default, deserialize_with = "or_default")]
+    private_ip_addresses: Vec<WireAddress>,
+    #[serde(default, deserialize_with = "or_default")]
+    ipv6_addresses: Vec<WireAddress>,
+    #[serde(default, deserialize_with = "or_default")]
+    ipv4_prefixes: Vec<WirePrefix>,
+    #[serde(default, deserialize_with = "or_default")]
+    ipv6_prefixes: Vec<WirePrefix>,
+    attachment: Option<WireAttachment>,
+    #[serde(default, deserialize_with = "or_default")]
+    tag_set: Vec<WireTag>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireAddress {
+    private_ip_address: Option<IpAddr>,
+    ipv6_address: Option<IpAddr>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WirePrefix {
+    ipv4_prefix: Option<IpNet>,
+    ipv6_prefix: Option<IpNet>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireAttachment {
+    instance_id: Option<Text>,
+}
+
+impl WireInterface {
+    fn into_interface(self) -> Interface {
+        let listed = self.private_ip_addresses.into_iter().chain(self.ipv6_addresses);
+        let listed = listed.filter_map(|address| address.private_ip_address.or(address.ipv6_address));
+        let mut addresses: Vec<IpAddr> = self.private_ip_address.into_iter().collect();
+        let primary = self.private_ip_address;
+        addresses.extend(listed.filter(|address| Some(*address) != primary));
+        let prefixes = self.ipv4_prefixes.into_iter().chain(self.ipv6_prefixes);
+        Interface {
+            id: self.network_interface_id.0,
+            name: name(self.tag_set),
+            kind: self.interface_type.map(|kind| kind.0),
+            mac: self.mac_address.and_then(|mac| parse_mac(&mac.0)),
+            addresses,
+            prefixes: prefixes.filter_map(|prefix| prefix.ipv4_prefix.or(prefix.ipv6_prefix)).collect(),
+            instance_id: self.attachment.and_then(|attachment| attachment.instance_id).map(|id| id.0),
+        }
+    }
+}
+
+fn parse_mac(text: &str) -> Option<[u8; 6]> {
+    let mut mac = [0; 6];
+    let mut parts = text.split([':', '-']);
+    for octet in &mut mac {
+        *octet = u8::from_str_radix(parts.next()?, 16).ok()?;
+    }
+    parts.next().is_none().then_some(mac)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct WireTag {
+    #[serde(default)]
+    key: Text,
+    #[serde(default)]
+    value: Text,
+}
+
+fn name(tags: Vec<WireTag>) -> Option<String> {
+    tags.into_iter().find(|tag| tag.key.0 == "Name").map(|tag| tag.value.0).filter(|name| !name.is_empty())
+}
+
+/// A text that is safe to show: at most [`MAX_TEXT_LEN`] characters, none of them a control character or one that
+/// turns the direction of writing. `null` is the empty text.
+#[derive(Default)]
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = Option::<String>::deserialize(from)?.unwrap_or_default();
+        let is_harmless = |c: char| {
+            !c.is_control()
+                && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        };
+        Ok(Self(
+            text.chars().take(MAX_TEXT_LEN).map(|c| if is_harmless(c) { c } else { '\u{fffd}' }).collect(),
+        ))
+    }
+}
+
+fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
+}
+
+fn direction<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Direction>, D::Error> {
+    word(from, "`ingress` or `egress`", &[("ingress", Direction::Ingress), ("egress", Direction::Egress)])
+}
+
+fn action<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Action>, D::Error> {
+    word(from, "`accept` or `reject`", &[("accept", Action::Accept), ("reject", Action::Reject)])
+}
+
+/// CloudFormation and old tools write these words in capitals.
+fn word<'de, D: Deserializer<'de>, T: Copy>(
+    from: D,
+    expected: &str,
+    words: &[(&str, T)],
+) -> Result<Option<T>, D::Error> {
+    let Some(Text(text)) = Option::<Text>::deserialize(from)?.filter(|text| !text.0.is_empty()) else {
+        return Ok(None);
+    };
+    let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
+    found
+        .map(|(_, value)| Some(*value))
+        .ok_or_else(|| D::Error::custom(format_args!("`{text}` is not {expected}")))
+}
+
+/// `-1` is how the rest of EC2 writes "all".
+fn protocol<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
+    match Option::<i64>::deserialize(from)? {
+        None | Some(-1) => Ok(None),
+        Some(number) => u8::try_from(number)
+            .map(Some)
+            .map_err(|_| D::Error::custom(format_args!("protocol {number} is not within 0 to 255"))),
+    }
+}
+
+fn cidr<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpNet>, D::Error> {
+    let Some(Text(text)) = Option::<Text>::deserialize(from)?.filter(|text| !text.0.is_empty()) else {
+        return Ok(None);
+    };
+    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    net.map(|net: IpNet| Some(net.trunc()))
+        .map_err(|_| D::Error::custom(format_args!("`{text}` is not a CIDR block such as 10.0.0.0/8")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fails(json: &str) -> DescribeError {
+        parse(json.as_bytes()).expect_err(json)
+    }
+
+    #[test]
+    fn one_file_may_hold_any_of_the_lists_and_several_documents() {
+        let json = br#"{"TrafficMirrorSessions":[{"TrafficMirrorSessionId":"tms-1","VirtualNetworkId":7}],
+            "NetworkInterfaces":[{"NetworkInterfaceId":"eni-1","MacAddress":"0e:00:00:00:00:01","Unknown":[[{}]]}]}
+            {"TrafficMirrorTargets":[{"TrafficMirrorTargetId":"tmt-1","Type":"GATEWAY-LOAD-BALANCER-ENDPOINT"}]}"#;
+        let inventory = parse(json).unwrap();
+        assert_eq!(inventory.sessions[0].vni, Some(7));
+        assert_eq!(inventory.interfaces[0].mac, Some([0x0e, 0, 0, 0, 0, 1]));
+        assert_eq!(inventory.targets[0].kind.as_deref(), Some("gateway-load-balancer-endpoint"));
+        assert!(inventory.has_sessions && !inventory.has_filters);
+    }
+
+    #[test]
+    fn words_are_read_in_any_case_and_absent_fields_are_absent() {
+        let json = br#"{"TrafficMirrorFilters":[{"IngressFilterRules":[{"RuleAction":"ACCEPT","Tags":null}],
+            "EgressFilterRules":[{"TrafficDirection":"EGRESS","Protocol":-1,"SourceCidrBlock":"10.1.2.3/8"}],
+            "NetworkServices":["amazon-dns"],"Tags":[{"Key":"Name","Value":"a\u001b[31mb"}]}]}"#;
+        let filter = parse(json).unwrap().filters.remove(0);
+        assert_eq!(filter.rules[0].action, Some(Action::Accept));
+        assert_eq!((filter.rules[0].direction, filter.rules[0].number), (Direction::Ingress, None));
+        assert_eq!(filter.rules[1].source, "10.0.0.0/8".parse().ok());
+        assert_eq!((filter.rules[1].direction, filter.rules[1].action), (Direction::Egress, None));
+        assert!(filter.mirrors_amazon_dns);
+        assert_eq!(filter.name.as_deref(), Some("a\u{fffd}[31mb"));
+    }
+
+    #[test]
+    fn an_error_says_line_column_and_what_to_do() {
+        let error = fails("{\n  \"TrafficMirrorFilters\": [\n    oops\n  ]\n}");
+        assert_eq!((error.line, error.column), (3, 5));
+        assert!(error.to_string().contains("\nhint: "), "{error}");
+        let error = fails(
+            "{\"TrafficMirrorFilters\":[{\"IngressFilterRules\":[\n{\"SourceCidrBlock\":\"10/8/8\"}]}]}",
+        );
+        assert_eq!(error.line, 2);
+        assert!(error.message.contains("`10/8/8` is not a CIDR block"), "{error}");
+        assert!(fails("{\"TrafficMirrorFilters\":[").hint.contains("ends early"));
+        assert!(fails("").message.contains("empty"));
+        assert!(fails("{}").message.contains("none of TrafficMirrorFilters"));
+        assert!(fails("TrafficMirrorFilters:").hint.contains("--output json"));
+    }
+
+    #[test]
+    fn values_of_the_wrong_type_or_size_are_errors() {
+        for rule in [
+            r#"{"Protocol":"tcp"}"#,
+            r#"{"Protocol":256}"#,
+            r#"{"Protocol":1e400}"#,
+            r#"{"RuleNumber":-1}"#,
+            r#"{"RuleNumber":99999999999999999999999999}"#,
+            r#"{"SourcePortRange":{"FromPort":65536}}"#,
+            r#"{"RuleAction":"mirror"}"#,
+            r#"{"TrafficDirection":[]}"#,
+            r#"[]"#,
+        ] {
+            let json = format!(r#"{{"TrafficMirrorFilters":[{{"IngressFilterRules":[{rule}]}}]}}"#);
+            assert_eq!(fails(&json).line, 1, "{rule}");
+        }
+    }
+
+    #[test]
+    fn deep_and_large_input_ends_with_an_error_and_not_with_a_crash() {
+        for opener in ["[", "{\"a\":", "{\"TrafficMirrorFilters\":[", "{\"Unknown\":["] {
+            let json = opener.repeat(5_000_000 / opener.len());
+            assert!(parse(json.as_bytes()).is_err());
+        }
+        let rules = vec!["{}"; MAX_RULES_PER_FILTER + 1].join(",");
+        let json = format!(r#"{{"TrafficMirrorFilters":[{{"IngressFilterRules":[{rules}]}}]}}"#);
+        assert!(fails(&json).message.contains("rules"));
+        assert!(
+            fails(&"{\"TrafficMirrorFilters\":[]}".repeat(MAX_DOCUMENTS + 1)).message.contains("documents")
+        );
+    }
+
+    #[test]
+    fn the_later_of_two_descriptions_of_one_thing_is_kept() {
+        let mut inventory = Inventory::default();
+        for vni in [1, 2] {
+            let json = format!(
+                r#"{{"TrafficMirrorSessions":[{{"TrafficMirrorSessionId":"tms-1","VirtualNetworkId":{vni}}}]}}"#
+            );
+            inventory.add_json(json.as_bytes()).unwrap();
+        }
+        assert_eq!(inventory.sessions.len(), 1);
+        assert_eq!(inventory.sessions[0].vni, Some(2));
+    }
+
+    #[test]
+    fn rules_that_were_listed_alone_find_their_filter() {
+        let json =
+            br#"{"TrafficMirrorFilterRules":[{"TrafficMirrorFilterId":"tmf-1","TrafficDirection":"egress",
+            "RuleNumber":7,"RuleAction":"reject"}]}"#;
+        let inventory = parse(json).unwrap();
+        assert_eq!(inventory.filters[0].id, "tmf-1");
+        assert_eq!(inventory.filters[0].rules[0].direction, Direction::Egress);
+    }
+}
