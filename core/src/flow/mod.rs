@@ -17,13 +17,17 @@ mod idle;
 pub mod key;
 mod recent;
 pub mod record;
+pub mod report;
 pub mod service;
 mod slab;
 pub mod table;
 pub mod tcp;
+#[cfg(test)]
+mod testing;
 
 pub use key::Endpoint;
 pub use record::{DirectionRecord, EndReason, FlowRecord};
+pub use report::{Report, SortKey};
 pub use service::{NameSource, ServiceName};
 pub use table::{FlowCounters, FlowOptions, FlowTable};
 pub use tcp::TcpState;
