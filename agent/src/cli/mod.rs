@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Failure;
 
+mod flows;
 mod input;
 mod read;
 mod sessions;
@@ -23,6 +24,7 @@ struct Cli {
 enum Command {
     Read(read::Args),
     Sessions(sessions::Args),
+    Flows(flows::Args),
 }
 
 /// Parses the command line and runs the command.
@@ -30,6 +32,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Read(args) => read::run(&args),
         Command::Sessions(args) => sessions::run(&args),
+        Command::Flows(args) => flows::run(&args),
     }
 }
 
