@@ -17,16 +17,20 @@ pub(crate) const NOBODY: u32 = u32::MAX;
 const UDP_HEADER_LEN: u32 = 8;
 
 /// A flow under observation.
+///
+/// The time to count a packet is the time to fetch these lines from memory. So they are in order of use: the key,
+/// TCP's two sides, what every packet touches, and the direction's own counters take a cache line each; what few
+/// packets touch comes last.
 #[derive(Clone, Debug)]
+#[repr(C, align(128))]
 pub(crate) struct Flow {
     pub(crate) tuple: Tuple,
     /// Indices of the sessions that mirror this flow, the first one first.
     pub(crate) sessions: [u32; MAX_SESSIONS],
-    pub(crate) link: Link,
-    pub(crate) first_ns: i64,
-    pub(crate) last_ns: i64,
-    directions: [Counters; 2],
     pub(crate) connection: Connection,
+    pub(crate) last_ns: i64,
+    pub(crate) link: Link,
+    directions: [Counters; 2],
     answers: Answers,
     name: Option<Box<ServiceName>>,
     first_way: Way,
@@ -34,8 +38,9 @@ pub(crate) struct Flow {
     flow_cookie: Option<u32>,
 }
 
-/// The counters of one direction that every protocol has.
+/// The counters of one direction that every protocol has: one cache line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(align(64))]
 struct Counters {
     packets: u64,
     bytes: u64,
@@ -73,11 +78,10 @@ impl Flow {
         Self {
             tuple,
             sessions,
-            link: Link::default(),
-            first_ns: now_ns,
-            last_ns: now_ns,
-            directions: [Counters::default(); 2],
             connection: Connection::default(),
+            last_ns: now_ns,
+            link: Link::default(),
+            directions: [Counters::default(); 2],
             answers: Answers::default(),
             name: None,
             first_way: way,
@@ -98,7 +102,6 @@ impl Flow {
         let way = sighting.way;
         let (payload_at, payload_len) = payload(sighting, segment);
         self.directions[way as usize].count(size, payload_len, at.now_ns);
-        self.first_ns = self.first_ns.min(at.now_ns);
         self.last_ns = self.last_ns.max(at.now_ns);
         self.flow_cookie = self.flow_cookie.or(size.flow_cookie);
         let is_new_payload = match segment {
@@ -119,6 +122,12 @@ impl Flow {
         counters.duplicates += 1;
         counters.duplicate_bytes += u64::from(wire_len);
         self.last_ns = self.last_ns.max(now_ns);
+    }
+
+    /// Time of the earliest packet.
+    pub(crate) fn first_ns(&self) -> i64 {
+        let seen = self.directions.iter().filter(|counters| counters.packets > 0);
+        seen.map(|counters| counters.first_ns).min().unwrap_or(self.last_ns)
     }
 
     /// The place of a session among those that mirror this flow, 0 for the first one.
@@ -149,7 +158,6 @@ impl Flow {
         }
         self.connection.absorb_handshake(&other.connection);
         self.answers.absorb(&other.answers);
-        self.first_ns = self.first_ns.min(other.first_ns);
         self.last_ns = self.last_ns.max(other.last_ns);
         self.name = self.name.take().or(other.name.take());
         self.flow_cookie = self.flow_cookie.or(other.flow_cookie);
@@ -191,12 +199,12 @@ impl Flow {
             protocol: self.tuple.protocol,
             sent: self.direction(client),
             received: self.direction(server),
-            first_ns: self.first_ns,
+            first_ns: self.first_ns(),
             last_ns: self.last_ns,
             state: (self.tuple.protocol == TCP).then_some(self.connection.state),
             end,
-            handshake_rtt_ns: self.connection.handshake_rtt_ns,
-            server_rtt_ns: self.connection.server_rtt_ns,
+            handshake_rtt_ns: self.connection.handshake_rtt_ns(),
+            server_rtt_ns: self.connection.server_rtt_ns(),
             responses: self.answers.count[server as usize],
             response_sum_ns: self.answers.sum_ns[server as usize],
             response_max_ns: self.answers.max_ns[server as usize],
@@ -297,5 +305,19 @@ impl Answers {
             self.sum_ns[at] = self.sum_ns[at].saturating_add(other.sum_ns[at]);
             self.max_ns[at] = self.max_ns[at].max(other.max_ns[at]);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::mem::offset_of;
+
+    #[test]
+    fn what_a_packet_touches_lies_in_whole_cache_lines() {
+        assert_eq!(offset_of!(Flow, connection), 64);
+        assert_eq!(offset_of!(Flow, directions), 256);
+        assert_eq!(size_of::<Counters>(), 64);
+        assert!(size_of::<Flow>() <= 512, "{}", size_of::<Flow>());
     }
 }

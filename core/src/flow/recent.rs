@@ -8,9 +8,14 @@ const WAYS: usize = 4;
 /// Entries by 64-bit fingerprint, each with the time when it was last of use.
 #[derive(Clone, Debug)]
 pub(crate) struct Recent<V> {
-    entries: Box<[Entry<V>]>,
+    buckets: Box<[Bucket<V>]>,
     window_ns: u64,
 }
+
+/// Entries that share two neighbouring cache lines.
+#[derive(Clone, Debug)]
+#[repr(align(128))]
+struct Bucket<V>([Entry<V>; WAYS]);
 
 #[derive(Clone, Copy, Debug)]
 struct Entry<V> {
@@ -23,9 +28,9 @@ struct Entry<V> {
 impl<V: Copy + Default> Recent<V> {
     /// Room for at least `capacity` entries, each of which is good for `window_ns`.
     pub(crate) fn new(capacity: usize, window_ns: u64) -> Self {
-        let len = capacity.next_power_of_two().max(WAYS);
+        let len = capacity.div_ceil(WAYS).next_power_of_two();
         let empty = Entry { fingerprint: 0, timestamp_ns: i64::MIN, value: V::default() };
-        Self { entries: vec![empty; len].into(), window_ns }
+        Self { buckets: vec![Bucket([empty; WAYS]); len].into(), window_ns }
     }
 
     /// The value under `fingerprint`, if it is there and no further away in time than the window.
@@ -51,9 +56,9 @@ impl<V: Copy + Default> Recent<V> {
 
     #[inline]
     fn bucket(&mut self, fingerprint: u64) -> &mut [Entry<V>] {
-        // The length is a power of two and at least WAYS, so that the bucket lies within it.
-        let start = fingerprint as usize & (self.entries.len() - 1) & !(WAYS - 1);
-        &mut self.entries[start..start + WAYS]
+        // The length is a power of two.
+        let at = fingerprint as usize & (self.buckets.len() - 1);
+        &mut self.buckets[at].0
     }
 }
 

@@ -442,7 +442,7 @@ impl FlowTable {
         if sessions > MAX_SESSIONS {
             return Some(slot);
         }
-        let is_older = self.slab[own].first_ns < self.slab[slot].first_ns;
+        let is_older = self.slab[own].first_ns() < self.slab[slot].first_ns();
         let (older, younger) = if is_older { (own, slot) } else { (slot, own) };
         self.absorb(older, younger, tuple_hash);
         Some(older)

@@ -136,16 +136,35 @@ pub(crate) struct Moment {
 
 /// A connection under observation.
 #[derive(Clone, Debug, Default)]
+#[repr(C)]
 pub(crate) struct Connection {
     pub(crate) sides: [Side; 2],
     /// Time of the latest SYN without ACK.
     syn_ns: Option<i64>,
-    /// SYN to SYN-ACK: the server's side of the round trip, seen from where the packets are mirrored.
-    pub(crate) server_rtt_ns: Option<u32>,
-    /// SYN to the ACK that ends the handshake: the whole round trip, wherever the packets are mirrored.
-    pub(crate) handshake_rtt_ns: Option<u32>,
+    server_rtt: RoundTrip,
+    handshake_rtt: RoundTrip,
     pub(crate) state: TcpState,
     client_is_down: bool,
+}
+
+/// A time in nanoseconds plus one; 0 where it is not known. Half the size of an `Option`.
+#[derive(Clone, Copy, Debug, Default)]
+struct RoundTrip(u32);
+
+impl RoundTrip {
+    /// From one time to a later one, if that is less than four seconds.
+    fn between(then_ns: i64, now_ns: i64) -> Self {
+        let ns = now_ns.checked_sub(then_ns).and_then(|ns| u32::try_from(ns).ok());
+        Self(ns.and_then(|ns| ns.checked_add(1)).unwrap_or_default())
+    }
+
+    fn ns(self) -> Option<u32> {
+        self.0.checked_sub(1)
+    }
+
+    fn or(self, other: Self) -> Self {
+        if self.0 == 0 { other } else { self }
+    }
 }
 
 /// What is known of one direction.
@@ -231,6 +250,16 @@ impl Connection {
         side.forgotten_len + holes.map(acked).sum::<u64>()
     }
 
+    /// SYN to SYN-ACK: the server's side of the round trip, seen from where the packets are mirrored.
+    pub(crate) fn server_rtt_ns(&self) -> Option<u32> {
+        self.server_rtt.ns()
+    }
+
+    /// SYN to the ACK that ends the handshake: the whole round trip, wherever the packets are mirrored.
+    pub(crate) fn handshake_rtt_ns(&self) -> Option<u32> {
+        self.handshake_rtt.ns()
+    }
+
     /// Which way the client sends, if the handshake told.
     pub(crate) fn client(&self) -> Option<Way> {
         let is_known = self.sides.iter().any(|side| side.knows & KNOWS_SYN != 0);
@@ -244,13 +273,13 @@ impl Connection {
         }
         self.state = self.state.max(other.state);
         self.syn_ns = self.syn_ns.or(other.syn_ns);
-        self.server_rtt_ns = self.server_rtt_ns.or(other.server_rtt_ns);
-        self.handshake_rtt_ns = self.handshake_rtt_ns.or(other.handshake_rtt_ns);
+        self.server_rtt = self.server_rtt.or(other.server_rtt);
+        self.handshake_rtt = self.handshake_rtt.or(other.handshake_rtt);
     }
 
     #[inline]
     fn sequence(&mut self, way: Way, segment: &Segment, at: Moment) -> bool {
-        let out_of_order_ns = self.handshake_rtt_ns.map_or(OUT_OF_ORDER_NS, u64::from);
+        let round_trip = self.handshake_rtt;
         let peer_window = match &self.sides[way.opposite() as usize] {
             peer if peer.knows & KNOWS_ACK != 0 => Some(peer.window),
             _ => None,
@@ -278,7 +307,7 @@ impl Connection {
             side.advance(segment.seq.wrapping_add(segment.seq_len()), at);
             return true;
         }
-        segment.seq_len() > 0 && side.repeat(segment, at, out_of_order_ns)
+        segment.seq_len() > 0 && side.repeat(segment, at, round_trip)
     }
 
     #[inline]
@@ -332,9 +361,7 @@ impl Connection {
             return;
         }
         self.state = self.state.max(TcpState::SynReceived);
-        if self.server_rtt_ns.is_none() {
-            self.server_rtt_ns = self.syn_ns.and_then(|syn_ns| since(syn_ns, now_ns));
-        }
+        self.server_rtt = self.server_rtt.or(self.since_syn(now_ns));
     }
 
     fn establish(&mut self, way: Way, segment: &Segment, now_ns: i64) {
@@ -342,21 +369,21 @@ impl Connection {
         match self.state {
             TcpState::SynReceived if is_from_client && segment.has(ACK) => {
                 self.state = TcpState::Established;
-                self.handshake_rtt_ns = self.syn_ns.and_then(|syn_ns| since(syn_ns, now_ns));
+                self.handshake_rtt = self.since_syn(now_ns);
             }
             TcpState::SynReceived => {}
             _ => self.state = TcpState::Midstream,
         }
     }
 
+    fn since_syn(&self, now_ns: i64) -> RoundTrip {
+        self.syn_ns.map_or(RoundTrip::default(), |syn_ns| RoundTrip::between(syn_ns, now_ns))
+    }
+
     fn close(&mut self) {
         let both = self.sides.iter().all(|side| side.flags & FIN != 0);
         self.state = self.state.max(if both { TcpState::Closed } else { TcpState::Closing });
     }
-}
-
-fn since(then_ns: i64, now_ns: i64) -> Option<u32> {
-    u32::try_from(now_ns.checked_sub(then_ns)?).ok()
 }
 
 impl Side {
@@ -433,7 +460,8 @@ impl Side {
 
     /// A segment before the highest sequence number. Tells whether it brought octets not seen before.
     #[cold]
-    fn repeat(&mut self, segment: &Segment, at: Moment, out_of_order_ns: u64) -> bool {
+    fn repeat(&mut self, segment: &Segment, at: Moment, round_trip: RoundTrip) -> bool {
+        let out_of_order_ns = round_trip.ns().map_or(OUT_OF_ORDER_NS, u64::from);
         let end = segment.seq.wrapping_add(segment.seq_len());
         let fills = self.fill(Hole { start: segment.seq, end }) | self.reach_back(segment.seq);
         let is_recent = at.now_ns.abs_diff(self.advanced_ns) < out_of_order_ns;
@@ -539,7 +567,7 @@ mod tests {
         let connection = after_handshake(&[]);
         assert_eq!(connection.state, TcpState::Established);
         assert_eq!(
-            (connection.server_rtt_ns, connection.handshake_rtt_ns),
+            (connection.server_rtt_ns(), connection.handshake_rtt_ns()),
             (Some(4_000_000), Some(10_000_000))
         );
         assert_eq!(connection.client(), Some(UP));
