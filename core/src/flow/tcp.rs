@@ -221,6 +221,7 @@ impl Connection {
         }
         let side = &self.sides[way as usize];
         let repeats = side.knows & KNOWS_SYN != 0 && side.base_seq == segment.seq;
+        let repeats = repeats || side.began_behind(segment);
         (side.knows & KNOWS_SEQ != 0 || self.state.is_over()) && !repeats
     }
 
@@ -289,10 +290,14 @@ impl Connection {
             return false;
         }
         let ahead = distance(segment.seq, side.next_seq);
-        let is_elsewhere = ahead.unsigned_abs() > MAX_JUMP || (segment.has(SYN) && side.restarts(segment));
+        let is_elsewhere = ahead.unsigned_abs() > MAX_JUMP || side.restarts(segment);
         if side.knows & KNOWS_SEQ == 0 || is_elsewhere {
             side.start(segment, at);
             return true;
+        }
+        if side.began_behind(segment) {
+            (side.base_seq, side.knows) = (segment.seq, side.knows | KNOWS_SYN);
+            return false;
         }
         let was_probed = side.knows & PROBED != 0;
         side.knows &= !PROBED;
@@ -426,7 +431,16 @@ impl Side {
 
     /// A SYN that is not the one seen before: the first one seen, or that of a server that answers anew.
     fn restarts(&self, segment: &Segment) -> bool {
-        self.knows & KNOWS_SYN == 0 || self.base_seq != segment.seq
+        segment.has(SYN)
+            && !self.began_behind(segment)
+            && (self.knows & KNOWS_SYN == 0 || self.base_seq != segment.seq)
+    }
+
+    /// Whether a SYN was overtaken by the first segment behind it.
+    fn began_behind(&self, segment: &Segment) -> bool {
+        segment.has(SYN)
+            && self.knows & (KNOWS_SEQ | KNOWS_SYN) == KNOWS_SEQ
+            && self.base_seq == segment.seq.wrapping_add(1)
     }
 
     #[inline]
@@ -683,6 +697,21 @@ mod tests {
         let syn = |seq| Segment { seq, ack: 0, flags: SYN, window: 1, payload_len: 0, header_len: 20 };
         assert!(!connection.is_reopened_by(UP, &syn(99)));
         assert!(connection.is_reopened_by(UP, &syn(98)));
+    }
+
+    #[test]
+    fn a_syn_that_was_overtaken_belongs_to_the_connection_that_is_there() {
+        let connection = play(&[(0, UP, 100, 500, ACK, 8)]);
+        let syn = Segment { seq: 99, ack: 0, flags: SYN, window: 1, payload_len: 0, header_len: 20 };
+        assert!(!connection.is_reopened_by(UP, &syn));
+        let connection = play(&[
+            (0, UP, 100, 500, ACK, 8),
+            (1, UP, 99, 0, SYN, 0),
+            (2, UP, 108, 500, ACK, 8),
+            (3, DOWN, 500, 116, ACK, 0),
+        ]);
+        assert_eq!((connection.client(), connection.gap_len(UP)), (Some(UP), 0));
+        assert_eq!(connection.sides[0].retransmissions, 0);
     }
 
     #[test]
