@@ -12,7 +12,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use mirrorscope_core::capture::CaptureReader;
-use mirrorscope_core::flow::{FlowOptions, FlowRecord, FlowTable, table::NEVER_NS};
+use mirrorscope_core::flow::{DirectionRecord, FlowOptions, FlowRecord, FlowTable, table::NEVER_NS};
 use mirrorscope_core::{Decoder, Packet};
 
 /// Smaller captures are single packets of odd protocols, without conversations to speak of.
@@ -20,11 +20,70 @@ const MIN_PACKETS: u64 = 20;
 /// Larger ones take tshark too long.
 const MAX_LEN: u64 = 3_000_000;
 
+const FRAGMENTS: &str = "fragments count with their flow; tshark, told not to reassemble, gives them to none";
+const LAYER: &str =
+    "a layer around the transport that we do not read (PPPoE, MPLS, GTP, 802.11, ARCNET, PIM, …)";
+const TEREDO: &str = "tshark looks for IPv6 in any UDP and gives what it takes for Teredo to what is inside";
+const CLAIMS: &str =
+    "IP headers claim more octets than the frame has; we count by headers, tshark by the frame";
+const DAMAGED: &str = "randomly damaged headers, of which we read further than tshark";
+const TIME: &str = "the same segments, of which tshark decides by time alone whether they were overtaken";
+const SYNTHETIC: &str = "hand-made segments before the SYN or across it, which tshark counts as repeated SYN";
+const UNEXPLAINED: &str = "not yet explained: tshark calls one more segment overtaken";
+
 /// Files whose flows differ, and why.
-const DIFFERENT_FLOWS: &[(&str, &str)] = &[];
+const DIFFERENT_FLOWS: &[(&str, &str)] = &[
+    ("rusticata+pcap-parser/assets/wireshark_samples-test.pcapng", TEREDO),
+    ("seladb+PcapPlusPlus/Tests/Pcap++Test/PcapExamples/ip4_fragments.pcap", FRAGMENTS),
+    ("seladb+PcapPlusPlus/Tests/Pcap++Test/PcapExamples/ip6_fragments.pcap", FRAGMENTS),
+    ("OISF+suricata-verify/tests/bug-4810/pppoe-session-http.pcap", LAYER),
+    ("OISF+suricata-verify/tests/decode-teredo-01/input.pcap", TEREDO),
+    (
+        "OISF+suricata-verify/tests/defrag/bug-6942-6887-defrag-eth-ip-gre-ppp-ip-udp-data/eth-ip-gre-ppp-max-ip-packet.pcap",
+        LAYER,
+    ),
+    ("arkime+arkime/tests/pcap/80211http.pcap", LAYER),
+    ("arkime+arkime/tests/pcap/gtp-u.pcap", LAYER),
+    ("arkime+arkime/tests/pcap/mpls-basic.pcap", LAYER),
+    ("cisco+mercury/unit_tests/pcaps/pppoe_double_vlan_tagging.pcap", LAYER),
+    ("kbandla+dpkt/examples/data/nb6-http.pcap", LAYER),
+    ("seladb+PcapPlusPlus/Tests/Packet++Test/PacketExamples/gtp-u.pcap", LAYER),
+    ("the-tcpdump-group+tcpdump/tests/arcnet-rfc1051-arp-icmp-http.pcap", LAYER),
+    ("the-tcpdump-group+tcpdump/tests/arcnet-rfc1201-arp-icmp-http.pcap", LAYER),
+    ("the-tcpdump-group+tcpdump/tests/sflow-print-v6.pcap", FRAGMENTS),
+    ("zeek+zeek/testing/btest/Traces/cisco-fabric-path.pcap", LAYER),
+    ("zeek+zeek/testing/btest/Traces/dns-edns-ecs.pcap", FRAGMENTS),
+    ("zeek+zeek/testing/btest/Traces/erspan.pcap", CLAIMS),
+    ("zeek+zeek/testing/btest/Traces/ipv6-reassembly-state-leak.pcap", FRAGMENTS),
+    ("zeek+zeek/testing/btest/Traces/mixed-vlan-mpls.pcap", LAYER),
+    ("zeek+zeek/testing/btest/Traces/pppoe-over-qinq.pcap", LAYER),
+    ("zeek+zeek/testing/btest/Traces/tcp/reassembly.pcap", CLAIMS),
+    ("the-tcpdump-group+tcpdump/tests/babel_update_oobr.pcap", DAMAGED),
+    ("the-tcpdump-group+tcpdump/tests/afs.pcap", FRAGMENTS),
+    ("the-tcpdump-group+tcpdump/tests/ipoib.pcap", LAYER),
+    ("the-tcpdump-group+tcpdump/tests/pim-packet-assortment.pcap", LAYER),
+    ("zeek+zeek/testing/btest/Traces/tunnels/Teredo.pcap", TEREDO),
+    ("zeek+zeek/testing/btest/Traces/tunnels/gtp/gtp1_gn_normal_incl_fragmentation.pcap", LAYER),
+    ("zeek+zeek/testing/btest/Traces/tunnels/gtp/gtp2_different_udp_port.pcap", LAYER),
+    ("zeek+zeek/testing/btest/Traces/tunnels/gtp/gtp6_gtp_0x32.pcap", LAYER),
+    ("zeek+zeek/testing/btest/Traces/tunnels/teredo_bubble_with_payload.pcap", TEREDO),
+];
 
 /// Files whose retransmissions or overtaken segments differ: (file, ours, tshark's, why).
-const DIFFERENT_ANALYSIS: &[(&str, Analysis, Analysis, &str)] = &[];
+const DIFFERENT_ANALYSIS: &[(&str, Analysis, Analysis, &str)] = &[
+    ("mozillazg+ptcpdump/testdata/format/tcp.pcapng", (7, 1), (8, 0), TIME),
+    ("CESNET+ipfixprobe/tests/functional/inputs/ovpn.pcap", (9, 0), (8, 1), TIME),
+    ("CESNET+ipfixprobe/tests/functional/inputs/rtsp.pcap", (1, 1), (2, 0), TIME),
+    ("CESNET+ipfixprobe/tests/functional/inputs/smtp.pcap", (5, 0), (4, 1), TIME),
+    ("arkime+arkime/tests/pcap/80211http.pcap", (0, 0), (1, 0), LAYER),
+    ("arkime+arkime/tests/pcap/tcp-reassembly-synthetic.pcap", (7, 0), (8, 0), SYNTHETIC),
+    ("arkime+arkime/tests/pcap/tcp_handshake_synthetic.pcap", (3, 0), (4, 0), SYNTHETIC),
+    ("arkime+arkime/tests/pcap/wireshark-retrans.pcap", (48, 0), (47, 1), TIME),
+    ("seladb+PcapPlusPlus/Tests/Packet++Test/PacketExamples/doipPackets.pcapng", (3, 0), (3, 1), UNEXPLAINED),
+    ("zeek+zeek/testing/btest/Traces/ipv6-http-atomic-frag.pcap", (0, 1), (1, 0), TIME),
+    ("zeek+zeek/testing/btest/Traces/pppoe-over-qinq.pcap", (0, 0), (23, 2), LAYER),
+    ("zeek+zeek/testing/btest/Traces/tunnels/gtp/gtp6_gtp_0x32.pcap", (0, 0), (1, 0), LAYER),
+];
 
 /// Retransmissions and overtaken segments of a capture.
 type Analysis = (u64, u64);
@@ -33,43 +92,34 @@ type Analysis = (u64, u64);
 type Flow = (&'static str, u64, u64);
 
 #[test]
-fn flows_packets_and_octets_are_those_of_tshark() {
+fn flows_and_retransmissions_are_those_of_tshark_or_listed() {
     let Some(captures) = captures() else { return };
     let mut differences = Vec::new();
     for file in &files(&captures) {
         let path = captures.join(file);
-        let Some((theirs, _)) = tshark(&path) else { return };
-        let ours = sorted(flows(&path).iter().filter_map(flow).collect());
+        let Some((their_flows, theirs)) = tshark(&path) else { return };
+        let records = flows(&path);
+        let our_flows = sorted(records.iter().filter_map(flow).collect());
         let is_listed = DIFFERENT_FLOWS.iter().any(|(listed, _)| listed == file);
-        if (ours != theirs) != is_listed {
-            differences.push(difference(file, &ours, &theirs));
+        if (our_flows != their_flows) != is_listed {
+            differences.push(difference(file, &our_flows, &their_flows));
         }
-    }
-    assert!(differences.is_empty(), "{} captures differ:\n{}", differences.len(), differences.join("\n"));
-}
-
-#[test]
-fn retransmissions_are_those_of_tshark_or_explained() {
-    let Some(captures) = captures() else { return };
-    let mut differences = Vec::new();
-    let mut totals = [(0, 0); 2];
-    for file in &files(&captures) {
-        let path = captures.join(file);
-        let Some((_, theirs)) = tshark(&path) else { return };
-        let ours = flows(&path).iter().fold((0, 0), |sum: Analysis, flow| {
-            let retransmissions = flow.total(|direction| direction.retransmissions.into());
-            (sum.0 + retransmissions, sum.1 + flow.total(|direction| direction.out_of_order.into()))
-        });
-        for (total, one) in totals.iter_mut().zip([ours, theirs]) {
-            *total = (total.0 + one.0, total.1 + one.1);
-        }
+        let ours = analysis(&records);
         let listed = DIFFERENT_ANALYSIS.iter().find(|(listed, ..)| listed == file);
         let expected = listed.map_or((theirs, theirs), |(_, ours, theirs, _)| (*ours, *theirs));
         if (ours, theirs) != expected {
-            differences.push(format!("{file}: ours {ours:?}, tshark {theirs:?}"));
+            differences
+                .push(format!("{file}: retransmissions and overtaken: ours {ours:?}, tshark {theirs:?}"));
         }
     }
-    assert!(differences.is_empty(), "{totals:?}; {}:\n{}", differences.len(), differences.join("\n"));
+    assert!(differences.is_empty(), "{} differences:\n{}", differences.len(), differences.join("\n"));
+}
+
+fn analysis(flows: &[FlowRecord]) -> Analysis {
+    let total = |value: fn(&DirectionRecord) -> u32| {
+        flows.iter().map(|flow| flow.total(|direction| value(direction).into())).sum()
+    };
+    (total(|direction| direction.retransmissions), total(|direction| direction.out_of_order))
 }
 
 fn difference(file: &str, ours: &[Flow], theirs: &[Flow]) -> String {
