@@ -71,6 +71,9 @@ impl SortKey {
     }
 }
 
+/// Flows beyond the limit that are worth a sorting.
+const SLACK: usize = 64;
+
 /// Gathers flows as they end.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -92,7 +95,7 @@ pub struct LeftOut {
 }
 
 impl Report {
-    /// A report that keeps the first `limit` flows of the order; in between it holds up to twice as many.
+    /// A report that keeps the first `limit` flows of the order; in between it holds a quarter more.
     pub fn new(sort: SortKey, limit: usize) -> Self {
         Self { flows: Vec::new(), sort, limit: limit.max(1), left_out: LeftOut::default() }
     }
@@ -100,7 +103,7 @@ impl Report {
     /// Adds a flow.
     pub fn push(&mut self, flow: FlowRecord) {
         self.flows.push(flow);
-        if self.flows.len() >= self.limit.saturating_mul(2) {
+        if self.flows.len() > self.limit.saturating_add(self.limit / 4 + SLACK) {
             self.shed();
         }
     }
