@@ -18,6 +18,7 @@ pub mod error;
 mod express;
 pub mod field;
 pub mod filter;
+pub mod flow;
 pub mod layers;
 pub mod packet;
 pub mod record;

@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 
 mod aws;
+mod flows;
 mod input;
 mod read;
 mod sessions;
@@ -25,6 +26,7 @@ enum Command {
     Aws(aws::Args),
     Read(read::Args),
     Sessions(sessions::Args),
+    Flows(flows::Args),
 }
 
 /// Parses the command line and runs the command.
@@ -33,6 +35,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Aws(args) => aws::run(&args),
         Command::Read(args) => read::run(&args),
         Command::Sessions(args) => sessions::run(&args),
+        Command::Flows(args) => flows::run(&args),
     }
 }
 

@@ -2,6 +2,7 @@
 
 pub mod brief;
 pub mod detail;
+pub mod flows;
 pub mod json;
 pub mod line;
 pub mod pcapng;

@@ -1,0 +1,299 @@
+//! `mirrorscope flows`: the conversations inside the mirrored traffic of a capture, busiest first.
+
+use std::hash::{BuildHasher, RandomState};
+
+use clap::{Args as ClapArgs, ValueEnum};
+use comfy_table::{CellAlignment, Table, presets};
+use mirrorscope_core::{
+    Packet,
+    aws::mirror::{MirrorIdentity, NameOf},
+    flow::{
+        Endpoint, FlowCounters, FlowOptions, FlowRecord, FlowTable, Report, SortKey,
+        report::LeftOut,
+        table::{DEFAULT_MAX_FLOWS, LARGEST_MAX_FLOWS},
+    },
+    sinks::{
+        flows::{self, Protocol},
+        sessions::{self, Key},
+    },
+};
+
+use super::input::Input;
+use crate::{failure::Failure, output::Output, pipeline::Sink};
+
+/// Print the flows of a capture: who talked to whom inside the mirrored traffic
+///
+/// A flow is the innermost addresses, ports and protocol within one mirror session, both directions together. A
+/// packet that was mirrored at both of its ends counts once, and the two sessions' flows become one.
+#[derive(ClapArgs, Debug)]
+#[command(after_help = "\
+Examples:
+  mirrorscope flows mirror.pcap                          a table, the busiest flow first
+  mirrorscope flows --sort loss --top 10 mirror.pcap     where the mirror lost most
+  mirrorscope flows --csv mirror.pcap > flows.csv
+  mirrorscope flows --json mirror.pcap | jq 'select(.sent.retransmissions > 0)'
+
+Notes in the table: retr retransmissions, ooo overtaken segments, lost octets that were acknowledged and never
+seen, dup copies of the same packets, zwin closed windows, cut packets that were not captured whole.
+Exit status: 0 done, 1 failed, 2 the capture is damaged (packets before the damage were counted).")]
+pub(super) struct Args {
+    #[command(flatten)]
+    input: Input,
+
+    /// Print one JSON object a flow
+    #[arg(long, conflicts_with = "csv")]
+    json: bool,
+
+    /// Print comma-separated values with a header row
+    #[arg(long)]
+    csv: bool,
+
+    /// What to sort by
+    #[arg(long, value_enum, default_value_t, value_name = "KEY")]
+    sort: Sort,
+
+    /// Print the first N flows only
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+
+    /// Count packets that several sessions mirrored in each session's own flow
+    #[arg(long)]
+    keep_duplicates: bool,
+
+    /// Flows in memory at a time; a full table ends the flow that was seen least recently. As many are printed
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_FLOWS, value_parser = max_flows)]
+    max_flows: usize,
+
+    /// Seconds without a packet that end a TCP flow; 0 for never
+    #[arg(long, value_name = "S", default_value_t = 350)]
+    tcp_timeout: u32,
+
+    /// Seconds without a packet that end any other flow; 0 for never
+    #[arg(long, value_name = "S", default_value_t = 120)]
+    timeout: u32,
+}
+
+/// The sort keys under the names that core gives them.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sort(SortKey);
+
+impl ValueEnum for Sort {
+    fn value_variants<'a>() -> &'a [Self] {
+        const VARIANTS: [Sort; SortKey::ALL.len()] = {
+            let mut variants = [Sort(SortKey::Bytes); SortKey::ALL.len()];
+            let mut at = 0;
+            while at < variants.len() {
+                variants[at] = Sort(SortKey::ALL[at].0);
+                at += 1;
+            }
+            variants
+        };
+        &VARIANTS
+    }
+
+    fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+        let (_, name) = SortKey::ALL.iter().find(|(key, _)| *key == self.0)?;
+        Some(clap::builder::PossibleValue::new(*name))
+    }
+}
+
+fn max_flows(text: &str) -> Result<usize, String> {
+    let number = text.parse().map_err(|error| format!("{error}"))?;
+    match number {
+        1..=LARGEST_MAX_FLOWS => Ok(number),
+        _ => Err(format!("not between 1 and {LARGEST_MAX_FLOWS}")),
+    }
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let limit = args.top.unwrap_or(args.max_flows);
+    let mut collector =
+        Collector { table: FlowTable::new(args.options()), report: Report::new(args.sort.0, limit) };
+    let result = args.input.run(true, &mut collector);
+    let counters = collector.table.counters();
+    let (records, left_out) = collector.report.finish();
+    let name_of: NameOf<'_> = &|_: &MirrorIdentity| None;
+    let mut output = Output::new();
+    if args.csv {
+        output.print(flows::print_csv_header)?;
+    }
+    if args.csv || args.json {
+        let print = if args.csv { flows::print_csv } else { flows::print_json };
+        for record in &records {
+            output.print(|line| print(record, name_of, line))?;
+        }
+    } else if !records.is_empty() {
+        output.print(|line| {
+            line.str(&table(&records, name_of).trim_fmt()).byte(b'\n');
+        })?;
+    }
+    output.flush()?;
+    if !args.input.quiet {
+        note(&counters, left_out, args);
+    }
+    result
+}
+
+impl Args {
+    fn options(&self) -> FlowOptions {
+        FlowOptions {
+            max_flows: self.max_flows,
+            tcp_idle_ns: timeout_ns(self.tcp_timeout),
+            other_idle_ns: timeout_ns(self.timeout),
+            keep_duplicates: self.keep_duplicates,
+            seed: RandomState::new().hash_one(0),
+            ..FlowOptions::default()
+        }
+    }
+}
+
+fn timeout_ns(seconds: u32) -> u64 {
+    match seconds {
+        0 => mirrorscope_core::flow::table::NEVER_NS,
+        _ => u64::from(seconds) * 1_000_000_000,
+    }
+}
+
+/// What the printed flows do not show.
+fn note(counters: &FlowCounters, left_out: LeftOut, args: &Args) {
+    if counters.duplicates > 0 {
+        let FlowCounters { duplicates, .. } = counters;
+        eprintln!("note: {duplicates} packets were copies, mirrored by several sessions, and counted once");
+        eprintln!("  hint: --keep-duplicates counts them in each session");
+    }
+    if counters.not_ip > 0 {
+        eprintln!(
+            "note: {} packets belong to no flow: they are not IP, or could not be read",
+            counters.not_ip
+        );
+    }
+    if counters.evicted > 0 {
+        eprintln!(
+            "note: the table was full: {} flows ended early and may be in several parts",
+            counters.evicted
+        );
+        eprintln!("  hint: --max-flows holds more than {}", args.max_flows);
+    }
+    if left_out.flows > 0 && args.top.is_none() {
+        let LeftOut { flows, packets, bytes } = left_out;
+        eprintln!("note: {flows} further flows ({packets} packets, {bytes} octets) are not printed");
+        eprintln!("  hint: --max-flows prints more than {}", args.max_flows);
+    }
+}
+
+struct Collector {
+    table: FlowTable,
+    report: Report,
+}
+
+impl Sink for Collector {
+    #[inline]
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
+        let report = &mut self.report;
+        self.table.observe(packet, &mut |flow| report.push(flow));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        let report = &mut self.report;
+        self.table.finish(&mut |flow| report.push(flow));
+        Ok(())
+    }
+}
+
+const COLUMNS: [&str; 10] =
+    ["proto", "client", "server", "service", "packets", "bytes", "seconds", "state", "rtt", "mirror"];
+const LAST_COLUMN: &str = "notes";
+const NUMBERS: [usize; 4] = [4, 5, 6, 8];
+
+fn table(records: &[FlowRecord], name_of: NameOf<'_>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(COLUMNS.iter().chain([&LAST_COLUMN]));
+    for record in records {
+        table.add_row(row(record, name_of));
+    }
+    for (index, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if NUMBERS.contains(&index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table
+}
+
+fn row(flow: &FlowRecord, name_of: NameOf<'_>) -> [String; 11] {
+    let service = flow.name.as_ref().map(|name| &*name.text).or(flow.service()).unwrap_or("-");
+    [
+        Protocol(flow.protocol).to_string(),
+        endpoint(flow.client),
+        endpoint(flow.server),
+        service.to_owned(),
+        flow.packets().to_string(),
+        flow.bytes().to_string(),
+        format!("{:.3}", flow.duration_ns() as f64 / 1e9),
+        flow.state.map_or("-", |state| state.name()).to_owned(),
+        flow.handshake_rtt_ns.map_or("-".to_owned(), |rtt_ns| format!("{:.1} ms", f64::from(rtt_ns) / 1e6)),
+        mirror(&flow.session, name_of),
+        notes(flow),
+    ]
+}
+
+fn endpoint(endpoint: Endpoint) -> String {
+    match (endpoint.port, endpoint.address.is_ipv6()) {
+        (0, _) => endpoint.address.to_string(),
+        (port, false) => format!("{}:{port}", endpoint.address),
+        (port, true) => format!("[{}]:{port}", endpoint.address),
+    }
+}
+
+/// The VNI and the address of the mirrored interface tell sessions apart well enough for the eye.
+fn mirror(key: &Key, name_of: NameOf<'_>) -> String {
+    match key {
+        Key::Mirrored(identity) => match name_of(identity) {
+            Some(name) => name.to_owned(),
+            None => format!("{} {}", identity.vni, identity.source),
+        },
+        Key::Inline(Some(endpoint_id)) => format!("inline {endpoint_id}"),
+        _ => sessions::kind_name(key).to_owned(),
+    }
+}
+
+fn notes(flow: &FlowRecord) -> String {
+    let notes = [
+        ("retr", flow.total(|direction| direction.retransmissions.into())),
+        ("ooo", flow.total(|direction| direction.out_of_order.into())),
+        ("lost", flow.total(|direction| direction.gap_bytes)),
+        ("dup", flow.total(|direction| direction.duplicates)),
+        ("zwin", flow.total(|direction| direction.zero_windows.into())),
+        ("cut", flow.total(|direction| direction.truncated)),
+    ];
+    let seen = notes.into_iter().filter(|(_, count)| *count > 0);
+    seen.map(|(word, count)| format!("{word} {count}")).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sort_key_of_core_can_be_named() {
+        let names: Vec<_> =
+            Sort::value_variants().iter().filter_map(|sort| sort.to_possible_value()).collect();
+        assert_eq!(names.len(), SortKey::ALL.len());
+        assert!(matches!(Sort::from_str("loss", false), Ok(Sort(SortKey::Loss))));
+    }
+
+    #[test]
+    fn an_address_with_a_port_reads_as_in_a_url() {
+        let address = std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
+        assert_eq!(endpoint(Endpoint { address, port: 53 }), "[::1]:53");
+        assert_eq!(endpoint(Endpoint { address, port: 0 }), "::1");
+    }
+
+    #[test]
+    fn a_table_of_no_flow_at_all_is_refused() {
+        assert_eq!(max_flows("5"), Ok(5));
+        assert!(max_flows("0").is_err() && max_flows("99999999999").is_err() && max_flows("x").is_err());
+    }
+}

@@ -1,0 +1,277 @@
+//! Which flow a packet belongs to: the innermost IP addresses, protocol and ports, the same for both directions.
+//!
+//! The innermost IP header counts: a TCP connection inside GRE inside the mirrored frame is one flow, and the GRE
+//! around it is none. Ports are read from the octets behind the IP header, so that a header that the capture cut
+//! behind its ports still belongs to its flow. Protocols without ports have the ports 0.
+//!
+//! The mirror session is the other half of the key; the table keeps it beside the tuple, because one flow may be
+//! mirrored by several sessions (see [`super::duplicates`]).
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::{
+    layers::{Layer, ipv6_ext},
+    packet::Packet,
+    stack::{Span, Stack},
+};
+
+/// IP protocol number of TCP.
+pub const TCP: u8 = 6;
+/// IP protocol number of UDP.
+pub const UDP: u8 = 17;
+const DCCP: u8 = 33;
+const SCTP: u8 = 132;
+const UDP_LITE: u8 = 136;
+
+/// An address and a port; the port is 0 for protocols that have none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Endpoint {
+    /// IPv4 or IPv6 address.
+    pub address: IpAddr,
+    /// Port in host order.
+    pub port: u16,
+}
+
+/// Which way a packet goes within its flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Way {
+    /// From the lower endpoint to the higher.
+    Up = 0,
+    /// From the higher endpoint to the lower.
+    Down = 1,
+}
+
+impl Way {
+    #[inline]
+    pub(crate) fn opposite(self) -> Self {
+        match self {
+            Self::Up => Self::Down,
+            Self::Down => Self::Up,
+        }
+    }
+}
+
+/// The innermost 5-tuple with the lower endpoint first, so that both directions give the same value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Tuple {
+    /// Addresses as numbers; an IPv4 address fills the low 32 bits.
+    addresses: [u128; 2],
+    ports: [u16; 2],
+    pub(crate) protocol: u8,
+    is_ipv6: bool,
+}
+
+impl Tuple {
+    /// The tuple of a packet from `src` to `dst`, and which way that is.
+    #[inline]
+    pub(crate) fn new(src: (IpAddr, u16), dst: (IpAddr, u16), protocol: u8) -> (Self, Way) {
+        let is_ipv6 = src.0.is_ipv6();
+        let [src, dst] = [(number(src.0), src.1), (number(dst.0), dst.1)];
+        let (low, high, way) = if src <= dst { (src, dst, Way::Up) } else { (dst, src, Way::Down) };
+        (Self { addresses: [low.0, high.0], ports: [low.1, high.1], protocol, is_ipv6 }, way)
+    }
+
+    /// The endpoint that sends the packets that go `way`.
+    pub(crate) fn sender(&self, way: Way) -> Endpoint {
+        let bits = self.addresses[way as usize];
+        let address = match self.is_ipv6 {
+            true => IpAddr::V6(Ipv6Addr::from_bits(bits)),
+            false => IpAddr::V4(Ipv4Addr::from_bits(bits as u32)),
+        };
+        Endpoint { address, port: self.ports[way as usize] }
+    }
+
+    /// The port of the endpoint that sends the packets that go `way`.
+    #[inline]
+    pub(crate) fn source_port(&self, way: Way) -> u16 {
+        self.ports[way as usize]
+    }
+
+    /// The same tuple with other ports, given in the order of a packet that goes `way` without ports.
+    pub(crate) fn with_ports(self, way: Way, src_port: u16, dst_port: u16) -> (Self, Way) {
+        let [src, dst] = [self.sender(way).address, self.sender(way.opposite()).address];
+        Self::new((src, src_port), (dst, dst_port), self.protocol)
+    }
+}
+
+#[inline]
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
+    }
+}
+
+/// A piece of a fragmented IP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fragment {
+    /// Identification: 16 bits in IPv4, 32 in IPv6.
+    pub(crate) id: u32,
+    /// Whether it is the piece that carries the transport header.
+    pub(crate) is_first: bool,
+}
+
+/// What the flow table needs to know of one packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sighting<'a> {
+    pub(crate) tuple: Tuple,
+    pub(crate) way: Way,
+    /// Set for the first and the later pieces of a fragmented packet.
+    pub(crate) fragment: Option<Fragment>,
+    /// What the IP header has to tell this packet from others of its flow: identification, flags and fragment
+    /// offset in IPv4; the flow label, or identification and offset, in IPv6.
+    pub(crate) mark: u64,
+    /// The captured octets behind the IP headers.
+    pub(crate) transport: &'a [u8],
+    /// Octets behind the IP headers on the wire.
+    pub(crate) transport_len: u32,
+}
+
+impl<'a> Sighting<'a> {
+    /// Finds the innermost IP packet whose addresses were captured; `None` where there is none.
+    #[inline]
+    pub(crate) fn of(packet: &Packet<'a>) -> Option<Self> {
+        let stack = &packet.stack;
+        let layers = packet.subject_layers();
+        let (at, src, dst) = innermost_ip(stack, layers)?;
+        let inside = Inside::of(stack, layers, at);
+        let is_later_fragment = inside.fragment.is_some_and(|fragment| !fragment.is_first);
+        let transport = stack.payload(inside.last);
+        let [src_port, dst_port] = match has_ports(inside.protocol) && !is_later_fragment {
+            true => ports(transport),
+            false => [0; 2],
+        };
+        let (tuple, way) = Tuple::new((src, src_port), (dst, dst_port), inside.protocol);
+        let transport_len = layers[at].end.saturating_sub(inside.last.payload);
+        let Inside { fragment, mark, .. } = inside;
+        Some(Self { tuple, way, fragment, mark, transport, transport_len })
+    }
+}
+
+#[inline]
+fn innermost_ip(stack: &Stack<'_>, layers: &[Span]) -> Option<(usize, IpAddr, IpAddr)> {
+    layers.iter().enumerate().rev().find_map(|(at, span)| {
+        let (src, dst) = stack.addresses(span)?;
+        Some((at, src, dst))
+    })
+}
+
+fn has_ports(protocol: u8) -> bool {
+    matches!(protocol, TCP | UDP | SCTP | UDP_LITE | DCCP)
+}
+
+#[inline]
+fn ports(transport: &[u8]) -> [u16; 2] {
+    let [a, b, c, d] = transport.first_chunk::<4>().copied().unwrap_or_default();
+    [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
+}
+
+/// What the IP header and the extension headers behind it say of their payload.
+struct Inside<'s> {
+    protocol: u8,
+    fragment: Option<Fragment>,
+    mark: u64,
+    /// The last of these headers.
+    last: &'s Span,
+}
+
+impl<'s> Inside<'s> {
+    #[inline]
+    fn of(stack: &Stack<'_>, layers: &'s [Span], ip: usize) -> Self {
+        let last = &layers[ip];
+        let header = stack.header(last);
+        if last.layer == Layer::Ipv4 {
+            let protocol = header.get(9).copied().unwrap_or_default();
+            return Self { protocol, fragment: ipv4_fragment(header), mark: word(header, 4), last };
+        }
+        let protocol = header.get(6).copied().unwrap_or_default();
+        let flow_label = word(header, 0) & 0x000f_ffff;
+        Self { protocol, fragment: None, mark: flow_label, last }.behind_extensions(stack, &layers[ip + 1..])
+    }
+
+    fn behind_extensions(mut self, stack: &Stack<'_>, layers: &'s [Span]) -> Self {
+        for span in layers.iter().take_while(|span| matches!(span.layer, Layer::Ipv6Ext | Layer::Ah)) {
+            let header = stack.header(span);
+            if span.via == ipv6_ext::FRAGMENT {
+                self.fragment = ipv6_fragment(header);
+                self.mark = word(header, 4) << 32 | word(header, 0);
+            }
+            self.protocol = header.first().copied().unwrap_or(self.protocol);
+            self.last = span;
+        }
+        self
+    }
+}
+
+#[inline]
+fn word(header: &[u8], at: usize) -> u64 {
+    let octets = header.get(at..).and_then(|rest| rest.first_chunk::<4>());
+    octets.map_or(0, |octets| u32::from_be_bytes(*octets).into())
+}
+
+#[inline]
+fn ipv4_fragment(header: &[u8]) -> Option<Fragment> {
+    let [a, b, c, d] = *header.get(4..)?.first_chunk()?;
+    let (id, word) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+    // More fragments, or an offset.
+    (word & 0x3fff != 0).then_some(Fragment { id: id.into(), is_first: word & 0x1fff == 0 })
+}
+
+fn ipv6_fragment(header: &[u8]) -> Option<Fragment> {
+    let [_, _, a, b, id @ ..] = *header.first_chunk::<8>()?;
+    let word = u16::from_be_bytes([a, b]);
+    // A fragment header with neither offset nor more fragments (RFC 6946) is no fragment.
+    (word & 0xfff9 != 0).then_some(Fragment { id: u32::from_be_bytes(id), is_first: word & 0xfff8 == 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(last: u8) -> IpAddr {
+        IpAddr::from([10, 0, 0, last])
+    }
+
+    #[test]
+    fn both_directions_have_one_tuple_and_opposite_ways() {
+        let (there, up) = Tuple::new((address(1), 40000), (address(2), 443), TCP);
+        let (back, down) = Tuple::new((address(2), 443), (address(1), 40000), TCP);
+        assert_eq!(there, back);
+        assert_eq!(up, down.opposite());
+        assert_eq!(there.sender(up), Endpoint { address: address(1), port: 40000 });
+        assert_eq!(there.sender(down), Endpoint { address: address(2), port: 443 });
+    }
+
+    #[test]
+    fn a_host_that_talks_to_itself_is_told_apart_by_ports() {
+        let (there, up) = Tuple::new((address(1), 5000), (address(1), 80), TCP);
+        let (back, down) = Tuple::new((address(1), 80), (address(1), 5000), TCP);
+        assert_eq!(there, back);
+        assert_ne!(up, down);
+    }
+
+    #[test]
+    fn an_ipv4_address_never_equals_the_ipv6_address_of_the_same_number() {
+        let (v4, _) = Tuple::new((address(1), 1), (address(2), 2), UDP);
+        let same = |last: u8| IpAddr::V6(Ipv6Addr::from_bits(u128::from(0x0a00_0000 + u32::from(last))));
+        let (v6, _) = Tuple::new((same(1), 1), (same(2), 2), UDP);
+        assert_ne!(v4, v6);
+    }
+
+    #[test]
+    fn ports_learnt_later_keep_the_direction() {
+        let (without, way) = Tuple::new((address(2), 0), (address(1), 0), UDP);
+        let (with, way) = without.with_ports(way, 53, 40000);
+        assert_eq!(with.sender(way), Endpoint { address: address(2), port: 53 });
+    }
+
+    #[test]
+    fn a_fragment_header_without_offset_and_more_is_no_fragment() {
+        assert_eq!(ipv6_fragment(&[17, 0, 0, 0, 1, 2, 3, 4]), None);
+        let first = ipv6_fragment(&[17, 0, 0, 1, 0, 0, 0, 9]).unwrap();
+        assert_eq!(first, Fragment { id: 9, is_first: true });
+        let later = ipv6_fragment(&[17, 0, 0, 8, 0, 0, 0, 9]).unwrap();
+        assert!(!later.is_first);
+    }
+}
