@@ -19,6 +19,7 @@ pub mod error;
 mod express;
 pub mod field;
 pub mod filter;
+pub mod generate;
 pub mod layers;
 pub mod packet;
 pub mod record;
