@@ -6,6 +6,7 @@ use crate::failure::Failure;
 
 mod input;
 mod read;
+mod send;
 mod sessions;
 
 /// Reads AWS mirrored traffic: who mirrored what, without the tunnels.
@@ -22,6 +23,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Read(read::Args),
+    Send(send::Args),
     Sessions(sessions::Args),
 }
 
@@ -29,6 +31,7 @@ enum Command {
 pub(crate) fn run() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Read(args) => read::run(&args),
+        Command::Send(args) => send::run(&args),
         Command::Sessions(args) => sessions::run(&args),
     }
 }
