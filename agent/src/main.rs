@@ -8,6 +8,7 @@ mod failure;
 mod output;
 mod pipeline;
 mod progress;
+mod send;
 mod sinks;
 mod sources;
 mod timezone;

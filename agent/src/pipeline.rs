@@ -105,7 +105,7 @@ fn step(
 
 /// A flag that an interrupt (Ctrl-C) or a request to terminate sets, so that sinks are finished in order. A
 /// second one ends the program at once.
-fn interrupt_flag() -> Arc<AtomicBool> {
+pub(crate) fn interrupt_flag() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // Where no handler can be set, the default action stays, which is no worse than having none.

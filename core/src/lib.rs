@@ -14,11 +14,13 @@
 pub mod app;
 pub mod aws;
 pub mod capture;
+pub mod encap;
 pub mod error;
 mod express;
 pub mod field;
 pub mod filter;
 pub mod flow;
+pub mod generate;
 pub mod layers;
 pub mod packet;
 pub mod record;

@@ -8,6 +8,7 @@ mod aws;
 mod flows;
 mod input;
 mod read;
+mod send;
 mod sessions;
 
 /// Reads AWS mirrored traffic: who mirrored what, without the tunnels.
@@ -25,6 +26,7 @@ struct Cli {
 enum Command {
     Aws(aws::Args),
     Read(read::Args),
+    Send(send::Args),
     Sessions(sessions::Args),
     Flows(flows::Args),
 }
@@ -34,6 +36,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Aws(args) => aws::run(&args),
         Command::Read(args) => read::run(&args),
+        Command::Send(args) => send::run(&args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Flows(args) => flows::run(&args),
     }

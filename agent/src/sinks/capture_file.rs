@@ -30,8 +30,9 @@ pub(crate) struct CaptureFile {
     failed: bool,
 }
 
+/// Where blocks go.
 #[derive(Debug)]
-enum Target {
+pub(crate) enum Target {
     /// Standard output, a pipe or a device: written as the blocks come.
     Stream { name: String, writer: File },
     /// A regular file, and how many octets of whole blocks it holds.
@@ -41,7 +42,7 @@ enum Target {
 impl CaptureFile {
     /// Begins a capture at `path`; `-` is standard output.
     pub(crate) fn create(path: &Path, part: Part) -> Result<Self, Failure> {
-        let target = Target::open(path).map_err(|error| cannot_create(path, &error))?;
+        let target = Target::create(path)?;
         let mut blocks = Vec::with_capacity(GATHER_LEN + 64 * 1024);
         let sink = PcapngSink::begin(&mut blocks, part, concat!("mirrorscope ", env!("CARGO_PKG_VERSION")));
         Ok(Self { target, sink, blocks, failed: false })
@@ -73,6 +74,11 @@ impl Sink for CaptureFile {
 }
 
 impl Target {
+    /// Opens `path`; `-` is standard output.
+    pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        Self::open(path).map_err(|error| cannot_create(path, &error))
+    }
+
     fn open(path: &Path) -> io::Result<Self> {
         if path.as_os_str() == "-" {
             return Ok(Self::Stream { name: "standard output".to_owned(), writer: standard_output()? });
@@ -91,14 +97,16 @@ impl Target {
         Ok(Self::File { partial, path, file, written_len: 0 })
     }
 
-    fn name(&self) -> String {
+    /// What to call it in a message.
+    pub(crate) fn name(&self) -> String {
         match self {
             Self::Stream { name, .. } => name.clone(),
             Self::File { path, .. } => path.display().to_string(),
         }
     }
 
-    fn write(&mut self, blocks: &[u8]) -> io::Result<()> {
+    /// Writes whole blocks.
+    pub(crate) fn write(&mut self, blocks: &[u8]) -> io::Result<()> {
         match self {
             Self::Stream { writer, .. } => writer.write_all(blocks),
             Self::File { file, written_len, .. } => match file.write_all(blocks) {
@@ -116,7 +124,8 @@ impl Target {
         }
     }
 
-    fn finish(&mut self) -> io::Result<()> {
+    /// Gives the file its name.
+    pub(crate) fn finish(&mut self) -> io::Result<()> {
         match self {
             Self::Stream { writer, .. } => writer.flush(),
             // Not even the first block could be written: nothing is worth a name.
