@@ -1,6 +1,8 @@
 //! Why a command ended without success: what happened, what to do next, and the exit status.
 
-use std::{fmt, process::ExitCode};
+use std::{fmt, io, process::ExitCode};
+
+use mirrorscope_core::filter::FilterError;
 
 use crate::sources::SourceError;
 
@@ -37,12 +39,30 @@ impl Failure {
         self
     }
 
+    /// A filter that means nothing, with the faulty words underlined.
+    pub(crate) fn filter(error: &FilterError, text: &str) -> Self {
+        Self::new(error.render(text).trim_start_matches("error: ").trim_end())
+            .hint("the filter language is that of tcpdump (man pcap-filter) and a few words more: see --help")
+    }
+
+    /// A file that cannot be read.
+    pub(crate) fn read(name: impl fmt::Display, error: &io::Error) -> Self {
+        let failure = Self::new(format_args!("{name}: {error}"));
+        match error.kind() {
+            io::ErrorKind::NotFound => failure.hint("check the path; `-` reads standard input"),
+            io::ErrorKind::PermissionDenied => {
+                failure.hint("you may not read this file; read it as its owner")
+            }
+            _ => failure,
+        }
+    }
+
     /// What became of a write to `target`.
-    pub(crate) fn write(target: &str, error: &std::io::Error) -> Self {
+    pub(crate) fn write(target: &str, error: &io::Error) -> Self {
         let failure = Self::new(format_args!("cannot write to {target}: {error}"));
         match error.kind() {
-            std::io::ErrorKind::BrokenPipe => Self { is_closed_pipe: true, ..failure },
-            std::io::ErrorKind::StorageFull => {
+            io::ErrorKind::BrokenPipe => Self { is_closed_pipe: true, ..failure },
+            io::ErrorKind::StorageFull => {
                 failure.hint("what was written before is whole; free some space or choose another place")
             }
             _ => failure,

@@ -33,7 +33,7 @@ pub(crate) struct Input {
     skip: u64,
 
     /// Stop after N packets
-    #[arg(short = 'c', long, value_name = "N")]
+    #[arg(short = 'c', long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     max_packets: Option<u64>,
 
     /// UDP port of Geneve; may be given several times
@@ -72,7 +72,7 @@ impl Input {
         if text.is_empty() {
             return Ok(None);
         }
-        Filter::parse(&text).map(Some).map_err(|error| Failure::new(error.render(&text).trim_end()))
+        Filter::parse(&text).map(Some).map_err(|error| Failure::filter(&error, &text))
     }
 
     /// How to decode, by the options.

@@ -73,15 +73,15 @@ impl SourceFiles {
 }
 
 fn read(path: &Path) -> Result<Inventory, Failure> {
-    let name = path.display();
+    let name = &path.display();
     let mut json = Vec::new();
     let file: Box<dyn Read> = match path.as_os_str() == "-" {
         true => Box::new(stdin()),
-        false => Box::new(File::open(path).map_err(|error| Failure::new(format_args!("{name}: {error}")))?),
+        false => Box::new(File::open(path).map_err(|error| Failure::read(name, &error))?),
     };
     // One octet more than is allowed, so that core sees that there are too many.
     let limit = MAX_JSON_LEN as u64 + 1;
-    file.take(limit).read_to_end(&mut json).map_err(|error| Failure::new(format_args!("{name}: {error}")))?;
+    file.take(limit).read_to_end(&mut json).map_err(|error| Failure::read(name, &error))?;
     describe::parse(&json).map_err(|error| {
         let place = match error.line {
             0 => String::new(),

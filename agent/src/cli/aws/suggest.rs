@@ -62,7 +62,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         (None, Some(text)) => (Goal::Keep, text),
         (None, None) => return Err(Failure::new("neither --drop nor --keep was given")),
     };
-    let filter = Filter::parse(text).map_err(|error| Failure::new(error.render(text)))?;
+    let filter = Filter::parse(text).map_err(|error| Failure::filter(&error, text))?;
     let suggester = Suggester::new(goal, args.input.decoder()?, args.files.read(&[])?);
     let mut sink = Learning { suggester, filter };
     let result = args.input.run(true, &mut sink);
