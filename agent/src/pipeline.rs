@@ -19,7 +19,9 @@ pub(crate) trait Sink {
     /// Takes one packet that nobody had to decode yet. A sink that does not look at layers spares itself the work.
     #[inline]
     fn record(&mut self, decoder: &Decoder, record: Record<'_>) -> Result<(), Failure> {
-        self.packet(&Packet::decode(decoder, record))
+        let mut packet = Packet::undecoded(record);
+        packet.decode_in_place(decoder);
+        self.packet(&packet)
     }
     /// Is told that no packet follows, also where the run ends early.
     fn finish(&mut self) -> Result<(), Failure>;
@@ -102,7 +104,8 @@ fn step(
         summary.taken += 1;
         return Ok(ControlFlow::Continue(()));
     }
-    let packet = Packet::decode(decoder, record);
+    let mut packet = Packet::undecoded(record);
+    packet.decode_in_place(decoder);
     summary.look_at(&packet);
     if selection.filter.as_ref().is_none_or(|filter| filter.matches(&packet)) {
         sink.packet(&packet)?;

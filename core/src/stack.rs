@@ -119,6 +119,13 @@ impl<'a> Stack<'a> {
         Self { bytes, layers: ArrayVec::new(), stop: None }
     }
 
+    /// Forgets what was read.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.layers.clear();
+        self.stop = None;
+    }
+
     /// Adds a layer inside those that were read.
     #[inline]
     pub(crate) fn push(&mut self, span: Span) {
