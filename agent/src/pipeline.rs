@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use mirrorscope_core::{Decoder, Envelope, Packet, filter::Filter};
+use mirrorscope_core::{Decoder, Envelope, Packet, Record, filter::Filter};
 
 use crate::{failure::Failure, progress::Progress, sources::FileSource};
 
@@ -16,6 +16,13 @@ use crate::{failure::Failure, progress::Progress, sources::FileSource};
 pub(crate) trait Sink {
     /// Takes one packet. An error ends the run.
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure>;
+    /// Takes one packet that nobody had to decode yet. A sink that does not look at layers spares itself the work.
+    #[inline]
+    fn record(&mut self, decoder: &Decoder, record: Record<'_>) -> Result<(), Failure> {
+        let mut packet = Packet::undecoded(record);
+        packet.decode_in_place(decoder);
+        self.packet(&packet)
+    }
     /// Is told that no packet follows, also where the run ends early.
     fn finish(&mut self) -> Result<(), Failure>;
 }
@@ -38,10 +45,10 @@ pub(crate) struct Summary {
     pub(crate) read: u64,
     /// Packets that the sink took.
     pub(crate) taken: u64,
-    /// Packets in Geneve or in VXLAN, among those read and not skipped.
-    pub(crate) tunnelled: u64,
-    /// Packets whose link type no layer reads.
-    pub(crate) unknown_link: u64,
+    /// Whether a packet was in Geneve or in VXLAN, among those read and not skipped.
+    pub(crate) tunnelled: bool,
+    /// Whether a layer reads the link type of any of them.
+    pub(crate) known_link: bool,
 }
 
 /// How many packets pass between two looks at the clock and at the signals.
@@ -92,15 +99,27 @@ fn step(
     if summary.read <= selection.skip {
         return Ok(ControlFlow::Continue(()));
     }
-    let packet = Packet::decode(decoder, record);
-    summary.tunnelled += u64::from(packet.envelope != Envelope::Bare);
-    summary.unknown_link += u64::from(packet.stack.layers().is_empty());
-    if selection.filter.as_ref().is_some_and(|filter| !filter.matches(&packet)) {
+    if selection.filter.is_none() && summary.tunnelled {
+        sink.record(decoder, record)?;
+        summary.taken += 1;
         return Ok(ControlFlow::Continue(()));
     }
-    sink.packet(&packet)?;
-    summary.taken += 1;
+    let mut packet = Packet::undecoded(record);
+    packet.decode_in_place(decoder);
+    summary.look_at(&packet);
+    if selection.filter.as_ref().is_none_or(|filter| filter.matches(&packet)) {
+        sink.packet(&packet)?;
+        summary.taken += 1;
+    }
     Ok(ControlFlow::Continue(()))
+}
+
+impl Summary {
+    #[inline]
+    fn look_at(&mut self, packet: &Packet<'_>) {
+        self.tunnelled |= packet.envelope != Envelope::Bare;
+        self.known_link |= !packet.stack.layers().is_empty();
+    }
 }
 
 /// A flag that an interrupt (Ctrl-C) or a request to terminate sets, so that sinks are finished in order. A

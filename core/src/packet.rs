@@ -39,28 +39,39 @@ pub enum Envelope {
 }
 
 impl<'a> Packet<'a> {
-    /// Decodes `record` and finds out how it came. Always inlined: a packet is large, and would be copied to its
-    /// caller otherwise.
-    #[inline(always)]
+    /// Decodes `record` and finds out how it came.
+    #[inline]
     pub fn decode(decoder: &Decoder, record: Record<'a>) -> Self {
-        let stack = Stack::new(record.data);
-        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
-        if decoder.decode_express(&record, &mut packet.stack)
-            && let Some(context) = express::context(record.data)
-        {
-            packet.envelope = Envelope::Mirrored(context);
-            packet.subject = express::LAYERS;
-        } else {
-            packet.walk(decoder);
-        }
+        let mut packet = Self::undecoded(record);
+        packet.decode_in_place(decoder);
         packet
+    }
+
+    /// A packet of which nothing was read yet, for [`Packet::decode_in_place`].
+    #[inline(always)]
+    pub fn undecoded(record: Record<'a>) -> Self {
+        Self { record, stack: Stack::new(record.data), envelope: Envelope::Bare, subject: 0 }
+    }
+
+    /// As [`Packet::decode`], for loops over many packets: a packet is large, and handing one over costs a quarter
+    /// of the decoding.
+    #[inline(always)]
+    pub fn decode_in_place(&mut self, decoder: &Decoder) {
+        self.stack.clear();
+        if decoder.decode_express(&self.record, &mut self.stack)
+            && let Some(context) = express::context(self.record.data)
+        {
+            self.envelope = Envelope::Mirrored(context);
+            self.subject = express::LAYERS;
+        } else {
+            self.walk(decoder);
+        }
     }
 
     /// As [`Packet::decode`], layer by layer from the first octet on.
     #[cfg(test)]
     pub(crate) fn decode_by_walk(decoder: &Decoder, record: Record<'a>) -> Self {
-        let stack = Stack::new(record.data);
-        let mut packet = Self { record, stack, envelope: Envelope::Bare, subject: 0 };
+        let mut packet = Self::undecoded(record);
         packet.walk(decoder);
         packet
     }

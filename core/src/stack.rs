@@ -119,6 +119,19 @@ impl<'a> Stack<'a> {
         Self { bytes, layers: ArrayVec::new(), stop: None }
     }
 
+    /// Forgets what was read.
+    #[inline]
+    pub(crate) fn clear(&mut self) {
+        self.layers.clear();
+        self.stop = None;
+    }
+
+    /// Adds a layer inside those that were read.
+    #[inline]
+    pub(crate) fn push(&mut self, span: Span) {
+        self.layers.push(span);
+    }
+
     /// The layers that were reached, outermost first. The last one may be incomplete: see [`Stack::stop`].
     #[inline]
     pub fn layers(&self) -> &[Span] {
@@ -187,16 +200,14 @@ impl Decoder {
     /// the record has another one.
     #[inline]
     pub(crate) fn decode_express(&self, record: &Record<'_>, stack: &mut Stack<'_>) -> bool {
+        if record.link_type != LinkType::ETHERNET {
+            return false;
+        }
         let end = record.original_len.max(record.data.len() as u32);
-        let envelope = match record.link_type {
-            LinkType::ETHERNET => express::read(self, record.data, end),
-            _ => None,
-        };
-        let Some(envelope) = envelope else { return false };
-        let [.., Span { payload: offset, end, limit, .. }] = envelope;
-        stack.layers.extend(envelope);
-        let at = Cursor { bytes: record.data, offset, limit, end, via: 0, decoder: self };
-        Self::walk(stack, at, Some(Layer::Ethernet));
+        let Some(frame) = express::read(self, record.data, end, stack) else { return false };
+        if !express::read_frame(&frame, stack) {
+            Self::walk(stack, frame, Some(Layer::Ethernet));
+        }
         true
     }
 
@@ -212,6 +223,7 @@ impl Decoder {
         Cursor { bytes, offset: 0, limit: bytes.len() as u32, end, via, decoder: self }
     }
 
+    #[inline(never)]
     fn walk(stack: &mut Stack<'_>, mut at: Cursor<'_>, mut next: Option<Layer>) {
         while let Some(layer) = next {
             if stack.layers.is_full() {

@@ -96,10 +96,10 @@ impl Input {
             eprintln!("note: the capture holds no packet");
         } else if decoded == 0 {
             eprintln!("note: --skip {} passed over all {} packets", self.skip, summary.read);
-        } else if summary.unknown_link == decoded {
+        } else if !summary.known_link {
             eprintln!("note: no packet could be decoded: the capture's link type is not known");
             eprintln!("  hint: capture on an Ethernet interface, or on `any` (Linux cooked)");
-        } else if summary.tunnelled == 0 {
+        } else if !summary.tunnelled {
             eprintln!("note: none of the {decoded} packets is Geneve or VXLAN: they are shown as they are");
             eprintln!("  hint: --geneve-port and --vxlan-port set other ports than 6081 and 4789");
         }

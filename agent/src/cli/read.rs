@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 use mirrorscope_core::{
-    Packet,
+    Decoder, Packet, Record,
     aws::mirror::NameOf,
     sinks::{
         brief::{BriefStyle, Palette},
@@ -139,7 +139,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         }
         Style::Tcpdump => {
             let mut style = TcpdumpStyle::new(args.tcpdump_options()?);
-            print(args, |packet, line| style.print(packet, line))
+            if args.verbose || args.hex > 0 {
+                return print(args, |packet, line| style.print(packet, line));
+            }
+            let mut sink = RecordPrinter { style, output: Output::new() };
+            args.input.run(!output::is_terminal(), &mut sink)
         }
     }
 }
@@ -216,6 +220,28 @@ impl<F: FnMut(&Packet<'_>, &mut Line)> Sink for Printer<F> {
     }
 }
 
+/// Prints packets in a style that reads their octets itself.
+struct RecordPrinter {
+    style: TcpdumpStyle,
+    output: Output,
+}
+
+impl Sink for RecordPrinter {
+    #[inline]
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
+        self.output.print(|line| self.style.print(packet, line))
+    }
+
+    #[inline]
+    fn record(&mut self, _: &Decoder, record: Record<'_>) -> Result<(), Failure> {
+        self.output.print(|line| self.style.print_record(&record, line))
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.output.flush()
+    }
+}
+
 fn count(args: &Args) -> Result<(), Failure> {
     let mut counter = Counter { packets: 0 };
     let result = args.input.run(true, &mut counter);
@@ -235,8 +261,8 @@ struct Counter {
 impl Sink for Counter {
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
-        // The stack is looked at, so that no compiler can leave its decoding out.
-        self.packets += u64::from(std::hint::black_box(packet.stack.layers().len()) < usize::MAX);
+        // The layers are looked at, so that no compiler can leave their decoding out.
+        self.packets += u64::from(std::hint::black_box(packet.stack.layers()).len() < usize::MAX);
         Ok(())
     }
 

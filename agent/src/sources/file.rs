@@ -58,6 +58,9 @@ enum Input {
     Zstd(Box<Zstd<BufReader<Raw>>>),
 }
 
+/// Whether the reader found a record in the octets that it has.
+type Outcome = Result<bool, CaptureError>;
+
 /// The octets as they lie in the file, counted, with those read ahead to know the format given first.
 struct Raw {
     input: Box<dyn Read + Send>,
@@ -105,15 +108,25 @@ impl FileSource {
     ///
     /// # Errors
     /// One error where the capture is damaged or cannot be read further, after the last good record; then `None`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>, SourceError> {
-        while !self.advance()? {
-            if self.ended {
-                return Ok(None);
-            }
-            self.fill();
+        match self.reader.advance() {
+            Ok(true) => Ok(self.reader.record()),
+            outcome => self.next_after(outcome),
         }
-        Ok(self.reader.record())
+    }
+
+    /// The next record where the octets read so far hold none.
+    #[cold]
+    fn next_after(&mut self, mut outcome: Outcome) -> Result<Option<Record<'_>>, SourceError> {
+        loop {
+            match outcome {
+                Ok(true) => return Ok(self.reader.record()),
+                Ok(false) if self.failed.is_none() && !self.ended => self.fill(),
+                outcome => return self.end(outcome).map(|()| None),
+            }
+            outcome = self.reader.advance();
+        }
     }
 
     /// How far the file was read.
@@ -121,22 +134,12 @@ impl FileSource {
         Progress { read_len: self.input.raw().read_len, total_len: self.total_len }
     }
 
-    #[inline]
-    fn advance(&mut self) -> Result<bool, SourceError> {
-        match self.reader.advance() {
-            Ok(true) => Ok(true),
-            Ok(false) if self.failed.is_none() => Ok(false),
-            outcome => self.end(outcome),
-        }
-    }
-
     /// What the container says of a cut input is a consequence of why it was cut.
-    #[cold]
-    fn end(&mut self, outcome: Result<bool, CaptureError>) -> Result<bool, SourceError> {
+    fn end(&mut self, outcome: Outcome) -> Result<(), SourceError> {
         let cause = match (self.failed.take(), outcome) {
             (Some(cause), _) => cause,
             (None, Err(error)) => Cause::Capture(error),
-            (None, Ok(found)) => return Ok(found),
+            (None, Ok(_)) => return Ok(()),
         };
         self.ended = true;
         Err(SourceError { path: self.path.clone(), cause })

@@ -101,7 +101,7 @@ pub(super) fn parse_file_header(
 
 impl File {
     /// The record at the beginning of `pending`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn record(&self, pending: &[u8]) -> Result<Parsed, Cause> {
         let Some((header, _)) = pending.split_first_chunk::<RECORD_HEADER_LEN>() else {
             return Ok(Parsed::Needs(self.record_header_len as u64));

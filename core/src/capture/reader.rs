@@ -187,7 +187,7 @@ impl CaptureReader {
     /// One [`CaptureError`] where the capture is damaged, cut or none at all; afterwards `None` for ever.
     // Not an iterator: the record borrows the reader's buffer.
     #[allow(clippy::should_implement_trait)]
-    #[inline]
+    #[inline(always)]
     pub fn next(&mut self) -> Result<Option<Record<'_>>, CaptureError> {
         Ok(if self.advance()? { self.record() } else { None })
     }
@@ -197,22 +197,38 @@ impl CaptureReader {
     ///
     /// # Errors
     /// As [`next`](Self::next).
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self) -> Result<bool, CaptureError> {
+        if let State::Pcap(file) = &self.state
+            && let Ok(Parsed::Frame(frame)) = file.record(self.buffer.pending())
+        {
+            self.take(frame);
+            return Ok(true);
+        }
+        self.advance_slowly()
+    }
+
+    /// As [`advance`](Self::advance), for everything but a whole pcap record.
+    #[inline(never)]
+    fn advance_slowly(&mut self) -> Result<bool, CaptureError> {
         self.current = None;
-        let frame = match self.frame() {
-            Ok(Some(frame)) => frame,
+        match self.frame() {
+            Ok(Some(frame)) => self.take(frame),
             Ok(None) => return Ok(false),
             Err(fault) => return Err(self.fail(fault)),
-        };
-        self.current = Some(Current { frame, start: self.buffer.start(), offset: self.buffer.offset() });
-        self.buffer.consume(frame.total_len);
-        self.packets += 1;
+        }
         Ok(true)
     }
 
+    #[inline(always)]
+    fn take(&mut self, frame: Frame) {
+        self.current = Some(Current { frame, start: self.buffer.start(), offset: self.buffer.offset() });
+        self.buffer.consume(frame.total_len);
+        self.packets += 1;
+    }
+
     /// The packet that was found last; `None` before the first and once octets were added.
-    #[inline]
+    #[inline(always)]
     #[must_use]
     pub fn record(&self) -> Option<Record<'_>> {
         let Current { frame, start, offset } = self.current?;

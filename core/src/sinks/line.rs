@@ -103,6 +103,17 @@ impl Line {
         self
     }
 
+    /// Writes a number of exactly five digits over those that stand `at` octets from the beginning.
+    #[inline]
+    pub fn replace_five_digits(&mut self, at: usize, value: u16) -> &mut Self {
+        let [a, b] = PAIRS[usize::from(value / 10 % 100)];
+        let [c, d] = PAIRS[usize::from(value / 1000 % 100)];
+        if let Some(place) = self.bytes.get_mut(at..at + 5) {
+            place.copy_from_slice(&[c, d, a, b, b'0' + (value % 10) as u8]);
+        }
+        self
+    }
+
     /// An unsigned number in decimal.
     #[inline]
     pub fn uint(&mut self, value: impl Into<u64>) -> &mut Self {
@@ -275,6 +286,15 @@ mod tests {
             line.ipv4([octet, 0, 255, octet].into());
             assert_eq!(line.as_bytes(), format!("{octet}.0.255.{octet}").as_bytes());
         }
+    }
+
+    #[test]
+    fn a_number_of_five_digits_takes_the_place_of_another() {
+        let mut line = Line::default();
+        line.str("port 60000, ").replace_five_digits(5, 49_153);
+        assert_eq!(line.as_bytes(), b"port 49153, ");
+        line.replace_five_digits(8, 65_535);
+        assert_eq!(line.as_bytes(), b"port 49153, ", "nothing is written behind the end");
     }
 
     #[test]

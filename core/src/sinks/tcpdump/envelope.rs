@@ -1,8 +1,9 @@
 //! The text of GWLB's and the mirror session's headers, remembered from one packet to the next.
 //!
-//! Both tunnels derive their ports from a hash of seven bits, so a mirror session has few envelopes and all its
-//! packets repeat them. An envelope counts only in its ordinary form, in which every length agrees with the next
-//! and tcpdump has nothing to say but addresses, ports and identifiers; all others go the long way.
+//! Apart from the source ports, with which both tunnels spread flows, all packets of a mirror session repeat one
+//! envelope: its text is kept, and the ports are written into it. An envelope counts only in its ordinary form, in
+//! which every length agrees with the next and tcpdump has nothing to say but addresses, ports and identifiers; all
+//! others go the long way.
 
 use crate::sinks::line::Line;
 
@@ -16,20 +17,25 @@ const GENEVE: usize = OUTER + IP_LEN + 8;
 const INNER: usize = GENEVE + GENEVE_LEN;
 const VXLAN: usize = INNER + IP_LEN + 8;
 
-/// Source ports of tunnels lie behind the last port to which tcpdump gives a meaning.
+/// Source ports of tunnels lie behind the last port to which tcpdump gives a meaning; all have five digits.
 const FIRST_SOURCE_PORT: u16 = 49153;
 /// Places in the table; a power of two.
 const PLACES: usize = 4096;
 /// The longest text that is remembered: every address and number at its longest.
 const TEXT_LEN: usize = 200;
 
-/// What the text depends on: addresses and ports twice, the fixed part of Geneve, and VXLAN.
-type Key = [[u8; 8]; 5];
+/// What stands behind a source port.
+const BEHIND_PORT: &[u8] = b" > ";
+
+/// What the text depends on besides the source ports: addresses twice, the fixed part of Geneve, and VXLAN.
+type Key = [[u8; 8]; 4];
 
 #[derive(Clone, Copy, Debug)]
 struct Place {
     key: Key,
     len: u8,
+    /// Where in the text the two source ports stand.
+    ports: [u8; 2],
     text: [u8; TEXT_LEN],
 }
 
@@ -43,6 +49,7 @@ pub(super) struct Envelopes {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Envelope {
     key: Key,
+    source_ports: [u16; 2],
     /// Where the mirrored frame ends by the lengths in the headers.
     pub(super) end: u32,
 }
@@ -67,15 +74,9 @@ impl Envelope {
             && number(GENEVE + 2) == 0x0800
             && usize::from(total_len) + OUTER >= LEN;
         let octets = |at: usize| core::array::from_fn(|i| head[at + i]);
-        let ports = |a: usize, b: usize| [head[a], head[a + 1], head[b], head[b + 1], 0, 0, 0, 0];
         is_ordinary.then(|| Self {
-            key: [
-                octets(OUTER + 12),
-                octets(INNER + 12),
-                ports(OUTER + IP_LEN, INNER + IP_LEN),
-                octets(GENEVE),
-                octets(VXLAN),
-            ],
+            key: [octets(OUTER + 12), octets(INNER + 12), octets(GENEVE), octets(VXLAN)],
+            source_ports: [number(OUTER + IP_LEN), number(INNER + IP_LEN)],
             end: OUTER as u32 + u32::from(total_len),
         })
     }
@@ -96,25 +97,41 @@ impl Envelopes {
     #[inline]
     pub(super) fn write(&self, line: &mut Line, envelope: &Envelope) -> bool {
         let place = self.places.get(place_of(&envelope.key));
-        let known = place.filter(|place| place.key == envelope.key && place.len > 0);
-        known.map(|place| line.prefix(&place.text, place.len.into())).is_some()
+        let Some(place) = place.filter(|place| place.key == envelope.key && place.len > 0) else {
+            return false;
+        };
+        let start = line.len();
+        line.prefix(&place.text, place.len.into());
+        for (at, port) in place.ports.iter().zip(envelope.source_ports) {
+            line.replace_five_digits(start + usize::from(*at), port);
+        }
+        true
     }
 
     /// Remembers the text of an envelope: the first line of what was printed.
     pub(super) fn remember(&mut self, envelope: &Envelope, printed: &[u8]) {
         let Some(newline) = printed.iter().position(|octet| *octet == b'\n') else { return };
+        let Some(ports) = source_ports(printed.get(..newline).unwrap_or_default()) else { return };
         if self.places.is_empty() {
-            self.places = vec![Place { key: [[0; 8]; 5], len: 0, text: [0; TEXT_LEN] }; PLACES];
+            self.places =
+                vec![Place { key: [[0; 8]; 4], len: 0, ports: [0; 2], text: [0; TEXT_LEN] }; PLACES];
         }
         let Some(place) = self.places.get_mut(place_of(&envelope.key)) else { return };
         if let (Some(to), Some(from)) = (place.text.get_mut(..=newline), printed.get(..=newline)) {
             to.copy_from_slice(from);
-            (place.key, place.len) = (envelope.key, from.len() as u8);
+            (place.key, place.len, place.ports) = (envelope.key, from.len() as u8, ports);
         }
     }
 }
 
-/// Mixes the key, so that envelopes that differ in one port or identifier fall apart.
+/// Where in the text of an envelope its two source ports stand.
+fn source_ports(text: &[u8]) -> Option<[u8; 2]> {
+    let mut ends = text.windows(BEHIND_PORT.len()).enumerate().filter(|(_, window)| *window == BEHIND_PORT);
+    let mut port = || u8::try_from(ends.next()?.0.checked_sub(5)?).ok();
+    Some([port()?, port()?])
+}
+
+/// Mixes the key, so that envelopes that differ in one address or identifier fall apart.
 #[inline]
 fn place_of(key: &Key) -> usize {
     let mixed = key.iter().fold(0_u64, |mixed, part| {
