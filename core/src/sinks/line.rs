@@ -9,12 +9,25 @@ use core::{
 };
 
 /// Text under construction. Every method appends and returns the line, so that calls chain.
+///
+/// Room is made ahead, so that digits are written where they stay: to put them together elsewhere first, and then to
+/// copy more octets at once than were written at once, makes the processor wait.
 #[derive(Clone, Debug, Default)]
 pub struct Line {
+    /// The text, and behind it room.
     bytes: Vec<u8>,
+    /// Octets of text.
+    len: usize,
 }
 
+/// The least room that is made.
+const MIN_ROOM: usize = 256;
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
+/// Room for the digits of a number of 32 bits.
+const DIGITS_LEN: usize = 16;
+/// Room for an address, and a point behind it.
+const IPV4_LEN: usize = 16;
 /// `00` to `99`.
 const PAIRS: [[u8; 2]; 100] = pairs();
 /// Each octet in decimal, followed by a point, and its number of digits.
@@ -48,59 +61,78 @@ const fn octets() -> [([u8; 4], u8); 256] {
 
 impl Line {
     /// What has been written so far.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get(..self.len).unwrap_or_default()
     }
 
     /// Octets written so far.
+    #[inline]
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        self.len
     }
 
     /// Whether nothing has been written.
     pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+        self.len == 0
     }
 
     /// Forgets the text and keeps the memory.
     pub fn clear(&mut self) {
-        self.bytes.clear();
+        self.len = 0;
     }
 
     /// Forgets everything behind the first `len` octets.
     pub fn truncate(&mut self, len: usize) {
-        self.bytes.truncate(len);
+        self.len = self.len.min(len);
     }
 
     /// Text.
     #[inline(always)]
     pub fn str(&mut self, text: &str) -> &mut Self {
-        self.bytes.extend_from_slice(text.as_bytes());
-        self
+        self.raw(text.as_bytes())
     }
 
     /// Octets as they are.
     #[inline(always)]
     pub fn raw(&mut self, octets: &[u8]) -> &mut Self {
-        self.bytes.extend_from_slice(octets);
+        if let Some(place) = self.room(octets.len()).get_mut(..octets.len()) {
+            place.copy_from_slice(octets);
+        }
+        self.len += octets.len();
         self
     }
 
     /// One octet.
     #[inline(always)]
     pub fn byte(&mut self, octet: u8) -> &mut Self {
-        self.bytes.push(octet);
-        self
+        self.raw(&[octet])
     }
 
-    /// The first `len` of `octets`. All are copied and the rest is dropped again: a copy of fixed size is a move or
+    /// The first `len` of `octets`. All are copied and the rest counts as room: a copy of fixed size is a move or
     /// two, one of varying size a call.
     #[inline(always)]
     pub fn prefix<const N: usize>(&mut self, octets: &[u8; N], len: usize) -> &mut Self {
-        let end = self.bytes.len() + len;
-        self.bytes.extend_from_slice(octets);
-        self.bytes.truncate(end);
+        if let Some(place) = self.room(N).first_chunk_mut() {
+            *place = *octets;
+        }
+        self.len += len.min(N);
         self
+    }
+
+    /// The room behind the text, at least `len` octets.
+    #[inline(always)]
+    fn room(&mut self, len: usize) -> &mut [u8] {
+        if self.bytes.len() - self.len < len {
+            self.grow(len);
+        }
+        self.bytes.get_mut(self.len..).unwrap_or_default()
+    }
+
+    #[cold]
+    fn grow(&mut self, len: usize) {
+        let needed = self.len + len;
+        self.bytes.resize((needed + MIN_ROOM).max(2 * self.bytes.len()), 0);
     }
 
     /// Writes a number of exactly five digits over those that stand `at` octets from the beginning.
@@ -108,7 +140,7 @@ impl Line {
     pub fn replace_five_digits(&mut self, at: usize, value: u16) -> &mut Self {
         let [a, b] = PAIRS[usize::from(value / 10 % 100)];
         let [c, d] = PAIRS[usize::from(value / 1000 % 100)];
-        if let Some(place) = self.bytes.get_mut(at..at + 5) {
+        if let Some(place) = self.bytes.get_mut(..self.len).and_then(|text| text.get_mut(at..at + 5)) {
             place.copy_from_slice(&[c, d, a, b, b'0' + (value % 10) as u8]);
         }
         self
@@ -142,7 +174,7 @@ impl Line {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value);
         for _ in digits.len()..width {
-            self.bytes.push(b'0');
+            self.byte(b'0');
         }
         self.str(digits)
     }
@@ -153,15 +185,15 @@ impl Line {
         let [a, b] = PAIRS[(value / 10_000 % 100) as usize];
         let [c, d] = PAIRS[(value / 100 % 100) as usize];
         let [e, f] = PAIRS[(value % 100) as usize];
-        self.bytes.extend_from_slice(&[a, b, c, d, e, f]);
-        self
+        self.raw(&[a, b, c, d, e, f])
     }
 
     /// A number in decimal with at least `width` digits, which are at most ten.
     #[inline]
     fn small(&mut self, mut value: u32, width: usize) -> &mut Self {
         let len = (value.checked_ilog10().unwrap_or(0) as usize + 1).max(width);
-        let mut digits = [b'0'; 16];
+        let Some(digits) = self.room(DIGITS_LEN).first_chunk_mut::<DIGITS_LEN>() else { return self };
+        *digits = [b'0'; DIGITS_LEN];
         let mut end = len;
         while value >= 10 {
             let pair = PAIRS[(value % 100) as usize];
@@ -176,7 +208,8 @@ impl Line {
         {
             *place = b'0' + value as u8;
         }
-        self.prefix(&digits, len)
+        self.len += len;
+        self
     }
 
     /// A number in lower-case hexadecimal without prefix, padded with zeros to `width` digits.
@@ -184,7 +217,7 @@ impl Line {
     pub fn hex(&mut self, value: u64, width: usize) -> &mut Self {
         let needed = (64 - value.leading_zeros()).div_ceil(4).max(1) as usize;
         for _ in 16..width {
-            self.bytes.push(b'0');
+            self.byte(b'0');
         }
         let len = needed.max(width.min(16));
         let mut digits = [b'0'; 16];
@@ -207,10 +240,10 @@ impl Line {
     pub fn mac(&mut self, octets: &[u8]) -> &mut Self {
         for (i, octet) in octets.iter().enumerate() {
             if i > 0 {
-                self.bytes.push(b':');
+                self.byte(b':');
             }
             let digits = [HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 0xf)]];
-            self.bytes.extend_from_slice(&digits);
+            self.raw(&digits);
         }
         self
     }
@@ -218,7 +251,7 @@ impl Line {
     /// An IPv4 address.
     #[inline]
     pub fn ipv4(&mut self, address: Ipv4Addr) -> &mut Self {
-        let mut text = [0; 16];
+        let Some(text) = self.room(IPV4_LEN).first_chunk_mut::<IPV4_LEN>() else { return self };
         let mut at = 0;
         for octet in address.octets() {
             let (digits, len) = OCTETS[usize::from(octet)];
@@ -227,7 +260,8 @@ impl Line {
             }
             at += usize::from(len) + 1;
         }
-        self.prefix(&text, at - 1)
+        self.len += at - 1;
+        self
     }
 
     /// An IPv6 address in the form of RFC 5952.

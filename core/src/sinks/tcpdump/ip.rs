@@ -37,9 +37,6 @@ impl<'a> Ip<'a> {
     #[inline]
     pub(super) fn endpoints(&self, out: &mut Out<'_>, own_protocol: u8, src_port: u16, dst_port: u16) {
         if self.protocol == own_protocol {
-            if let (IpAddr::V4(src), IpAddr::V4(dst)) = (self.src, self.dst) {
-                return out.endpoints.write(out.line, src, dst, src_port, dst_port);
-            }
             text::ip(out.line, self.src).byte(b'.').uint(src_port).str(" > ");
             text::ip(out.line, self.dst).byte(b'.').uint(dst_port).str(": ");
         } else {

@@ -25,7 +25,6 @@ mod chars;
 mod dns;
 mod dns_names;
 mod dns_options;
-mod endpoints;
 mod envelope;
 mod geneve;
 mod gre;
@@ -58,7 +57,6 @@ mod udp_services;
 mod view;
 mod vxlan;
 
-use endpoints::Endpoints;
 use envelope::{Envelope, Envelopes};
 use sequences::Sequences;
 use view::{Cut, Printed};
@@ -110,7 +108,6 @@ pub struct TcpdumpStyle {
     options: TcpdumpOptions,
     clock: Clock,
     sequences: Sequences,
-    endpoints: Endpoints,
     envelopes: Envelopes,
 }
 
@@ -118,13 +115,7 @@ impl TcpdumpStyle {
     /// A printer that has seen no packet yet.
     pub fn new(options: TcpdumpOptions) -> Self {
         let clock = Clock::new(options.time, options.precision, options.offset_at);
-        Self {
-            options,
-            clock,
-            sequences: Sequences::default(),
-            endpoints: Endpoints::default(),
-            envelopes: Envelopes::default(),
-        }
+        Self { options, clock, sequences: Sequences::default(), envelopes: Envelopes::default() }
     }
 
     /// Appends all lines of `packet`, each with its newline.
@@ -141,8 +132,8 @@ impl TcpdumpStyle {
             return;
         }
         self.clock.write(record.timestamp_ns, line);
-        let Self { options, sequences, endpoints, envelopes, .. } = self;
-        let mut out = Out { line, options, sequences, endpoints, depth: 0 };
+        let Self { options, sequences, envelopes, .. } = self;
+        let mut out = Out { line, options, sequences, depth: 0 };
         let envelope = ordinary_envelope(out.options, record);
         let start = out.line.len();
         let printed = match &envelope {
@@ -209,7 +200,6 @@ struct Out<'a> {
     line: &'a mut Line,
     options: &'a TcpdumpOptions,
     sequences: &'a mut Sequences,
-    endpoints: &'a mut Endpoints,
     /// IP packets around the one that is being printed.
     depth: u32,
 }
