@@ -6,11 +6,16 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use mirrorscope_core::{Decoder, Envelope, Packet, Record, filter::Filter};
 
-use crate::{failure::Failure, progress::Progress, sources::FileSource};
+use crate::{
+    failure::Failure,
+    progress::Progress,
+    sources::{FileSource, stdin},
+};
 
 /// Takes packets.
 pub(crate) trait Sink {
@@ -23,6 +28,11 @@ pub(crate) trait Sink {
         packet.decode_in_place(decoder);
         self.packet(&packet)
     }
+    /// Is told that the next packet may take a while: what has been gathered can go out.
+    fn idle(&mut self) -> Result<(), Failure> {
+        Ok(())
+    }
+
     /// Is told that no packet follows, also where the run ends early.
     fn finish(&mut self) -> Result<(), Failure>;
 }
@@ -54,6 +64,9 @@ pub(crate) struct Summary {
 /// How many packets pass between two looks at the clock and at the signals.
 const LOOK_EVERY: u64 = 4096;
 
+/// How long a wait for standard input lasts before the signals are looked at again.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// Runs `source` into `sink`. The sink is finished whatever happens; a damaged source is reported after that,
 /// with the summary of what came before the damage.
 pub(crate) fn run(
@@ -65,6 +78,7 @@ pub(crate) fn run(
 ) -> (Summary, Result<(), Failure>) {
     let mut summary = Summary::default();
     let interrupted = interrupt_flag();
+    source.do_not_wait();
     let result = loop {
         if summary.read.is_multiple_of(LOOK_EVERY) {
             progress.update(source.progress().read_len);
@@ -74,6 +88,15 @@ pub(crate) fn run(
         }
         match step(source, decoder, selection, sink, &mut summary) {
             Ok(ControlFlow::Continue(())) => {}
+            Ok(ControlFlow::Break(())) if source.is_waiting() => {
+                if let Err(failure) = sink.idle() {
+                    break Err(failure);
+                }
+                while !stdin::has_octets(PATIENCE) && !interrupted.load(Ordering::Relaxed) {}
+                if interrupted.load(Ordering::Relaxed) {
+                    break Ok(());
+                }
+            }
             Ok(ControlFlow::Break(())) => break Ok(()),
             Err(failure) => break Err(failure),
         }

@@ -2,9 +2,10 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use mirrorscope_tests::{fixture, mirrorscope_bin, tool};
@@ -313,4 +314,25 @@ fn an_interrupted_write_leaves_a_whole_capture() {
     let count: u64 = count.split(' ').next().and_then(|count| count.parse().ok()).expect("a count");
     assert!(count > 0);
     assert!(!Path::new(&partial).exists());
+}
+
+#[test]
+fn packets_of_a_slow_pipe_come_out_as_they_arrive() {
+    let mut reader = Command::new(mirrorscope_bin())
+        .args(["read", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let capture = fs::read(fixture(PING)).expect("the fixture is there");
+    let mut stdin = reader.stdin.take().expect("it is piped");
+    stdin.write_all(&capture[..2000]).expect("the program reads");
+    let stdout = reader.stdout.take().expect("it is piped");
+    let (sender, lines) = std::sync::mpsc::channel();
+    std::thread::spawn(move || BufReader::new(stdout).lines().for_each(|line| drop(sender.send(line))));
+    // Standard input stays open: without a flush nothing would come before the pipe is closed.
+    let first = lines.recv_timeout(Duration::from_secs(30)).expect("a line comes while the pipe is open");
+    assert!(first.expect("it is text").contains("8.8.8.8 > 10.10.0.4: ICMP echo reply"));
+    drop(stdin);
+    assert_eq!(reader.wait().expect("the program ends").code(), Some(2), "the capture was cut");
 }

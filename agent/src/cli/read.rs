@@ -215,6 +215,10 @@ impl<F: FnMut(&Packet<'_>, &mut Line)> Sink for Printer<F> {
         })
     }
 
+    fn idle(&mut self) -> Result<(), Failure> {
+        self.output.flush()
+    }
+
     fn finish(&mut self) -> Result<(), Failure> {
         self.output.flush()
     }

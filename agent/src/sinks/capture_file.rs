@@ -64,6 +64,10 @@ impl Sink for CaptureFile {
         if self.blocks.len() < GATHER_LEN { Ok(()) } else { self.flush() }
     }
 
+    fn idle(&mut self) -> Result<(), Failure> {
+        self.flush()
+    }
+
     fn finish(&mut self) -> Result<(), Failure> {
         if !self.failed {
             self.flush()?;

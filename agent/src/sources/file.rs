@@ -7,11 +7,13 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mirrorscope_core::Record;
 use mirrorscope_core::capture::{CHUNK_LEN, CaptureError, CaptureReader};
 
 use super::decompress::{GZIP_MAGIC, Gzip, ZSTD_MAGIC, Zstd};
+use super::stdin;
 
 /// The name that means standard input.
 const STDIN: &str = "-";
@@ -25,6 +27,8 @@ pub(crate) struct FileSource {
     /// Why the input could not be read to its end; told after the last record.
     failed: Option<Cause>,
     ended: bool,
+    /// Whether to wait for octets that are not there yet.
+    is_patient: bool,
 }
 
 /// How far a source was read.
@@ -76,7 +80,7 @@ impl FileSource {
     pub(crate) fn open(path: &Path) -> Result<Self, SourceError> {
         let fail = |cause| SourceError { path: path.to_owned(), cause };
         let (input, total_len): (Box<dyn Read + Send>, _) = if path == Path::new(STDIN) {
-            (Box::new(io::stdin()), None)
+            (stdin::unbuffered().map_err(|error| fail(Cause::Open(error)))?, None)
         } else {
             let file = File::open(path).map_err(|error| fail(Cause::Open(error)))?;
             let metadata = file.metadata().map_err(|error| fail(Cause::Open(error)))?;
@@ -101,7 +105,15 @@ impl FileSource {
             Input::Plain(raw)
         };
         let reader = CaptureReader::new();
-        Ok(Self { path: path.to_owned(), input, reader, total_len, failed: None, ended: false })
+        Ok(Self {
+            path: path.to_owned(),
+            input,
+            reader,
+            total_len,
+            failed: None,
+            ended: false,
+            is_patient: true,
+        })
     }
 
     /// The next record; `None` at the end.
@@ -122,11 +134,27 @@ impl FileSource {
         loop {
             match outcome {
                 Ok(true) => return Ok(self.reader.record()),
+                Ok(false) if self.is_waiting() => return Ok(None),
                 Ok(false) if self.failed.is_none() && !self.ended => self.fill(),
                 outcome => return self.end(outcome).map(|()| None),
             }
             outcome = self.reader.advance();
         }
+    }
+
+    /// From now on, [`next`](Self::next) gives `None` where standard input has nothing yet, instead of waiting.
+    pub(crate) fn do_not_wait(&mut self) {
+        self.is_patient = false;
+    }
+
+    /// Whether the last `None` was not the end: standard input is open and has nothing yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let is_stdin = matches!(self.input, Input::Plain(_)) && self.path == Path::new(STDIN);
+        is_stdin
+            && !self.is_patient
+            && !self.ended
+            && self.failed.is_none()
+            && !stdin::has_octets(Duration::ZERO)
     }
 
     /// How far the file was read.

@@ -2,5 +2,6 @@
 
 mod decompress;
 mod file;
+pub(crate) mod stdin;
 
 pub(crate) use file::{FileSource, SourceError};
