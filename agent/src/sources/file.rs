@@ -300,7 +300,7 @@ mod tests {
 
     use super::*;
 
-    const PACKETS: u64 = 800;
+    const PACKETS: u64 = 2000;
 
     /// A file that is removed when the test ends.
     struct Scratch(PathBuf);
