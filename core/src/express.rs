@@ -175,7 +175,7 @@ mod tests {
     /// Ethernet, IPv4, UDP, Geneve, IPv4, UDP, VXLAN, Ethernet, IPv4, then TCP with options or UDP.
     fn mirrored(protocol: u8) -> Vec<u8> {
         let tcp = [0x01, 0xbb, 0x80, 0x00, 0, 0, 0, 1, 0, 0, 0, 2, 0x60, 0x10, 1, 0, 0, 0, 0, 0, 1, 1, 1, 1];
-        let transport = if protocol == super::TCP { tcp.to_vec() } else { udp(443, 30) };
+        let transport = if protocol == TCP { tcp.to_vec() } else { udp(443, 30) };
         let segment = [&transport[..], &[7; 30]].concat();
         let frame = [&[2; 12][..], &[8, 0], &ipv4(protocol, segment.len()), &segment].concat();
         let vxlan = [&[8, 0, 0, 0, 0x8e, 0x4b, 0xe5, 0][..], &frame].concat();
