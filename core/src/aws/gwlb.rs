@@ -137,7 +137,7 @@ pub(crate) fn option_value(fields: &mut Fields<'_>, option: &GeneveOption<'_>) {
         }
         (CLASS, ATTACHMENT_ID, 8) => fields.hex("geneve.aws.attachment", "Attachment", at, 8),
         (CLASS, FLOW_COOKIE, 4) => fields.hex("geneve.aws.cookie", "Flow cookie", at, 4),
-        (_, _, len) => fields.bytes("geneve.option.data", "Data", at, len),
+        (_, _, len) => fields.bytes("geneve.option.unknown.data", "Data", at, len),
     };
 }
 

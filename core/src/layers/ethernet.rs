@@ -28,14 +28,14 @@ pub(super) fn after_type(at: &Cursor<'_>, header_len: usize, value: u16) -> Head
 
 pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.mac("eth.dst", "Destination", 0).mac("eth.src", "Source", 6);
-    type_field(fields, "eth.type", 12);
+    type_field(fields, "eth.type", "eth.len", 12);
 }
 
-/// A type-or-length field under the key `key`.
-pub(super) fn type_field(fields: &mut Fields<'_>, key: &'static str, at: usize) {
+/// A type-or-length field under the key that says which of the two it is.
+pub(super) fn type_field(fields: &mut Fields<'_>, type_key: &'static str, len_key: &'static str, at: usize) {
     match fields.number(at, 2) {
-        Some(value) if value <= u64::from(llc::MAX_FRAME_LEN) => fields.uint("eth.len", "Length", at, 2),
-        _ => fields.hex(key, "Type", at, 2).named(ether_type_name),
+        Some(value) if value <= u64::from(llc::MAX_FRAME_LEN) => fields.uint(len_key, "Length", at, 2),
+        _ => fields.hex(type_key, "Type", at, 2).named(ether_type_name),
     };
 }
 

@@ -140,9 +140,13 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
             Value::Uint(options_len(first as u8) as u64),
         );
     }
-    fields.bits("geneve.flags.oam", "Control packet (O)", 1, 1, OAM.into());
-    fields.bits("geneve.flags.critical", "Critical options present (C)", 1, 1, CRITICAL.into());
-    fields.bits("geneve.flags.reserved", "Reserved", 1, 1, 0x3f);
+    if fields.number(1, 1).is_some() {
+        fields.hex("geneve.flags", "Flags", 1, 1).nest(|fields| {
+            fields.bits("geneve.flags.oam", "Control packet (O)", 1, 1, OAM.into());
+            fields.bits("geneve.flags.critical", "Critical options present (C)", 1, 1, CRITICAL.into());
+            fields.bits("geneve.flags.reserved", "Reserved", 1, 1, 0x3f);
+        });
+    }
     fields.hex("geneve.proto_type", "Protocol type", 2, 2).named(super::ethernet::ether_type_name);
     fields.uint("geneve.vni", "VNI", 4, 3).hex("geneve.reserved", "Reserved", 7, 1);
     if fields.header.len() > FIXED_LEN {
@@ -172,7 +176,8 @@ fn option_field(fields: &mut Fields<'_>, option: &GeneveOption<'_>) {
             .named(|class| (class == u64::from(gwlb::CLASS)).then_some("AWS"));
         fields.hex("geneve.option.type", "Type", at + 2, 1);
         fields.bits("geneve.option.type.critical", "Critical", at + 2, 1, CRITICAL_TYPE.into());
-        fields.push("geneve.option.len", "Length", at + 3, 1, Value::Uint(len as u64));
+        fields.bits("geneve.option.flags.reserved", "Reserved", at + 3, 1, 0xe0);
+        fields.push("geneve.option.length", "Length", at + 3, 1, Value::Uint(len as u64));
         gwlb::option_value(fields, option);
     });
 }

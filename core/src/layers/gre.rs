@@ -57,16 +57,25 @@ impl Words {
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {
-    fields.hex("gre.flags_and_version", "Flags and version", 0, 2);
+    if let Some(flags) = fields.number(0, 2) {
+        fields.hex("gre.flags_and_version", "Flags and version", 0, 2);
+        fields.nest(|fields| flag_fields(fields, flags & u64::from(VERSION) == 1));
+    }
     fields.hex("gre.proto", "Protocol type", 2, 2).named(super::ethernet::ether_type_name);
-    let words = Words::of(fields.number(0, 2).unwrap_or_default() as u16);
+    let flags = fields.number(0, 2).unwrap_or_default() as u16;
+    let (words, is_pptp) = (Words::of(flags), flags & VERSION == 1);
     let mut at = FIXED_LEN;
     if words.checksum {
-        fields.hex("gre.checksum", "Checksum", at, 2);
+        fields.hex("gre.checksum", "Checksum", at, 2).uint("gre.offset", "Offset", at + 2, 2);
         at += 4;
     }
     if words.key {
-        fields.hex("gre.key", "Key", at, 4);
+        if is_pptp {
+            fields.uint("gre.key.payload_length", "Payload length", at, 2);
+            fields.uint("gre.key.call_id", "Call id", at + 2, 2);
+        } else {
+            fields.hex("gre.key", "Key", at, 4);
+        }
         at += 4;
     }
     if words.sequence {
@@ -76,4 +85,24 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     if words.acknowledgment {
         fields.uint("gre.ack_number", "Acknowledgment number", at, 4);
     }
+}
+
+fn flag_fields(fields: &mut Fields<'_>, is_pptp: bool) {
+    for (key, label, mask) in [
+        ("gre.flags.checksum", "Checksum present", CHECKSUM),
+        ("gre.flags.routing", "Routing present", ROUTING),
+        ("gre.flags.key", "Key present", KEY),
+        ("gre.flags.sequence_number", "Sequence number present", SEQUENCE),
+        ("gre.flags.strict_source_route", "Strict source route", 0x0800),
+        ("gre.flags.recursion_control", "Recursion control", 0x0700),
+    ] {
+        fields.bits(key, label, 0, 2, mask.into());
+    }
+    let mut reserved = 0x00f8;
+    if is_pptp {
+        fields.bits("gre.flags.ack", "Acknowledgment present", 0, 2, ACKNOWLEDGMENT.into());
+        reserved &= !ACKNOWLEDGMENT;
+    }
+    fields.bits("gre.flags.reserved", "Reserved", 0, 2, reserved.into());
+    fields.bits("gre.flags.version", "Version", 0, 2, VERSION.into());
 }

@@ -7,6 +7,8 @@ use crate::{error::Fault, field::Fields};
 
 const FIXED_LEN: usize = 4;
 const HEADER_LEN: usize = 8;
+/// Code of "destination unreachable" that carries an MTU (RFC 1191, section 4).
+const FRAGMENTATION_NEEDED: u64 = 4;
 
 #[inline]
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
@@ -17,12 +19,23 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
 pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.uint("icmp.type", "Type", 0, 1).named(type_name);
     fields.uint("icmp.code", "Code", 1, 1).hex("icmp.checksum", "Checksum", 2, 2);
-    match fields.number(0, 1) {
-        Some(0 | 8 | 13..=18) => {
+    match (fields.number(0, 1), fields.number(1, 1)) {
+        (Some(0 | 8 | 13..=18), _) => {
             fields.uint("icmp.ident", "Identifier", 4, 2).uint("icmp.seq", "Sequence number", 6, 2)
         }
-        Some(5) => fields.ipv4("icmp.redir_gw", "Gateway", 4),
-        Some(3) => fields.uint("icmp.mtu", "MTU of next hop", 6, 2),
+        (Some(42 | 43), _) => {
+            fields.uint("icmp.ident", "Identifier", 4, 2).uint("icmp.ext.echo.seq", "Sequence number", 6, 1)
+        }
+        (Some(5), _) => fields.ipv4("icmp.redir_gw", "Gateway", 4),
+        (Some(3), Some(FRAGMENTATION_NEEDED)) => {
+            fields.bytes("icmp.unused", "Unused", 4, 2).uint("icmp.mtu", "MTU of next hop", 6, 2)
+        }
+        (Some(3 | 4 | 11), _) => fields.bytes("icmp.unused", "Unused", 4, 4),
+        (Some(9), _) => {
+            fields.uint("icmp.num_addrs", "Addresses", 4, 1);
+            fields.uint("icmp.addr_entry_size", "Words of an address", 5, 1);
+            fields.uint("icmp.lifetime", "Lifetime in seconds", 6, 2)
+        }
         _ => fields.bytes("icmp.rest", "Rest of header", 4, 4),
     };
 }

@@ -23,6 +23,32 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
             2,
         ),
         Some(2) => fields.uint("icmpv6.mtu", "MTU", 4, 4),
+        Some(4) => fields.uint("icmpv6.pointer", "Pointer", 4, 4),
+        Some(130..=132) => {
+            fields.uint("icmpv6.mld.maximum_response_delay", "Maximum response delay", 4, 2);
+            fields.bytes("icmpv6.reserved", "Reserved", 6, 2)
+        }
+        Some(133 | 135 | 137 | 1 | 3) => fields.bytes("icmpv6.reserved", "Reserved", 4, 4),
+        Some(134) => {
+            fields.uint("icmpv6.nd.ra.cur_hop_limit", "Hop limit", 4, 1);
+            fields.hex("icmpv6.nd.ra.flag", "Flags", 5, 1);
+            fields.uint("icmpv6.nd.ra.router_lifetime", "Router lifetime in seconds", 6, 2)
+        }
+        Some(136) => {
+            fields.bits("icmpv6.nd.na.flag.r", "Router", 4, 4, 0x8000_0000);
+            fields.bits("icmpv6.nd.na.flag.s", "Solicited", 4, 4, 0x4000_0000);
+            fields.bits("icmpv6.nd.na.flag.o", "Override", 4, 4, 0x2000_0000)
+        }
+        Some(143) => {
+            fields.bytes("icmpv6.reserved", "Reserved", 4, 2);
+            fields.uint("icmpv6.mldr.nb_mcast_records", "Multicast records", 6, 2)
+        }
+        Some(160 | 161) => fields.uint("icmpv6.echo.identifier", "Identifier", 4, 2).uint(
+            "icmpv6.ext.echo.seq",
+            "Sequence number",
+            6,
+            1,
+        ),
         _ => fields.bytes("icmpv6.rest", "Rest of header", 4, 4),
     };
 }

@@ -13,7 +13,11 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
 
 pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.hex("igmp.type", "Type", 0, 1).named(type_name);
-    fields.uint("igmp.max_resp", "Maximum response time", 1, 1).hex("igmp.checksum", "Checksum", 2, 2);
+    match fields.number(0, 1) {
+        Some(0x11 | 0x16 | 0x17) => fields.uint("igmp.max_resp", "Maximum response time", 1, 1),
+        _ => fields.bytes("igmp.reserved", "Reserved", 1, 1),
+    };
+    fields.hex("igmp.checksum", "Checksum", 2, 2);
     match fields.number(0, 1) {
         Some(0x22) => fields.uint("igmp.num_grp_recs", "Group records", 6, 2),
         _ => fields.ipv4("igmp.maddr", "Group", 4),

@@ -14,6 +14,9 @@ use crate::{
     field::{Fields, Value},
 };
 
+/// Octets of a header without options.
+const MIN_HEADER_LEN: usize = 20;
+
 #[inline]
 pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
     let header = Ipv4HeaderSlice::from_slice(at.rest()).map_err(fault)?;
@@ -50,10 +53,19 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     if let Some(first) = fields.number(0, 1) {
         fields.push("ip.hdr_len", "Header length", 0, 1, Value::Uint((first & 0xf) * 4));
     }
-    fields.bits("ip.dsfield.dscp", "DSCP", 1, 1, 0xfc).bits("ip.dsfield.ecn", "ECN", 1, 1, 0x03);
+    if fields.number(1, 1).is_some() {
+        fields.hex("ip.dsfield", "Differentiated services", 1, 1).nest(|fields| {
+            fields.bits("ip.dsfield.dscp", "DSCP", 1, 1, 0xfc).bits("ip.dsfield.ecn", "ECN", 1, 1, 0x03);
+        });
+    }
     fields.uint("ip.len", "Total length", 2, 2).hex("ip.id", "Identification", 4, 2);
-    fields.bits("ip.flags.rb", "Reserved bit", 6, 1, 0x80).bits("ip.flags.df", "Don't fragment", 6, 1, 0x40);
-    fields.bits("ip.flags.mf", "More fragments", 6, 1, 0x20);
+    if fields.number(6, 1).is_some() {
+        fields.bits("ip.flags", "Flags", 6, 1, 0xe0).nest(|fields| {
+            fields.bits("ip.flags.rb", "Reserved bit", 6, 1, 0x80);
+            fields.bits("ip.flags.df", "Don't fragment", 6, 1, 0x40);
+            fields.bits("ip.flags.mf", "More fragments", 6, 1, 0x20);
+        });
+    }
     if let Some(word) = fields.number(6, 2) {
         fields.push("ip.frag_offset", "Fragment offset", 6, 2, Value::Uint((word & 0x1fff) * 8));
     }
@@ -61,7 +73,51 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.uint("ip.proto", "Protocol", 9, 1).named(protocol_name);
     fields.hex("ip.checksum", "Header checksum", 10, 2);
     fields.ipv4("ip.src", "Source", 12).ipv4("ip.dst", "Destination", 16);
-    fields.bytes("ip.options", "Options", 20, usize::MAX);
+    if fields.header.len() > MIN_HEADER_LEN {
+        fields.bytes("ip.options", "Options", MIN_HEADER_LEN, usize::MAX).nest(option_fields);
+    }
+}
+
+/// End of option list.
+const OPTION_END: u64 = 0;
+/// Padding of one octet.
+const OPTION_NOP: u64 = 1;
+
+/// Type, length and data of every option (RFC 791, 3.1), as far as they make sense.
+fn option_fields(fields: &mut Fields<'_>) {
+    let mut at = MIN_HEADER_LEN;
+    while let Some(kind) = fields.number(at, 1) {
+        fields.hex("ip.opt.type", "Option", at, 1).named(option_name);
+        let len = match (kind, fields.number(at + 1, 1)) {
+            (OPTION_END, _) => return,
+            (OPTION_NOP, _) => 1,
+            (_, Some(len @ 2..)) => {
+                fields.nest(|fields| {
+                    fields.uint("ip.opt.len", "Length", at + 1, 1);
+                    fields.bytes("ip.opt.data", "Data", at + 2, len as usize - 2);
+                });
+                len as usize
+            }
+            _ => return,
+        };
+        at += len;
+    }
+}
+
+/// The name of an IPv4 option type (IANA "IP Option Numbers").
+fn option_name(value: u64) -> Option<&'static str> {
+    Some(match value {
+        0 => "end of options",
+        1 => "no operation",
+        7 => "record route",
+        68 => "timestamp",
+        130 => "security",
+        131 => "loose source route",
+        134 => "commercial security",
+        137 => "strict source route",
+        148 => "router alert",
+        _ => return None,
+    })
 }
 
 /// The name of an IP protocol number.

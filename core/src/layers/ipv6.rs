@@ -9,7 +9,10 @@ use etherparse::{
 };
 
 use super::{Cursor, Header, Next, ipv4::protocol_name};
-use crate::{error::Fault, field::Fields};
+use crate::{
+    error::Fault,
+    field::{Fields, Value},
+};
 
 const HEADER_LEN: u32 = 40;
 /// "No next header" (RFC 8200, 4.7): then a payload length of 0 is simply true.
@@ -37,8 +40,16 @@ fn fault(error: HeaderSliceError) -> Fault {
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {
-    fields.bits("ipv6.version", "Version", 0, 1, 0xf0).bits("ipv6.tclass", "Traffic class", 0, 2, 0x0ff0);
-    fields.bits("ipv6.flow", "Flow label", 0, 4, 0x000f_ffff);
+    fields.bits("ipv6.version", "Version", 0, 1, 0xf0);
+    if fields.number(0, 4).is_some() {
+        fields.bits("ipv6.tclass", "Traffic class", 0, 4, 0x0ff0_0000).nest(|fields| {
+            fields.bits("ipv6.tclass.dscp", "DSCP", 0, 4, 0x0fc0_0000);
+            fields.bits("ipv6.tclass.ecn", "ECN", 0, 4, 0x0030_0000);
+        });
+    }
+    if let Some(word) = fields.number(1, 3) {
+        fields.push("ipv6.flow", "Flow label", 1, 3, Value::Hex(word & 0x000f_ffff, 5));
+    }
     fields.uint("ipv6.plen", "Payload length", 4, 2);
     fields.uint("ipv6.nxt", "Next header", 6, 1).named(protocol_name);
     fields.uint("ipv6.hlim", "Hop limit", 7, 1);

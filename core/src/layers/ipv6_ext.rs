@@ -34,15 +34,48 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
 pub(super) fn fields(fields: &mut Fields<'_>) {
     let via = u64::from(fields.span.via);
     fields.push("ipv6.ext.type", "Extension", 0, 0, Value::Uint(via)).named(protocol_name);
-    fields.uint("ipv6.ext.nxt", "Next header", 0, 1).named(protocol_name);
-    if via == u64::from(FRAGMENT) {
+    let keys = Keys::of(fields.span.via);
+    fields.uint(keys.next_header, "Next header", 0, 1).named(protocol_name);
+    if fields.span.via == FRAGMENT {
         if let Some(word) = fields.number(2, 2) {
             fields.push("ipv6.fraghdr.offset", "Fragment offset", 2, 2, Value::Uint(word & 0xfff8));
         }
-        fields.bits("ipv6.fraghdr.more", "More fragments", 3, 1, 0x01);
+        fields.bits("ipv6.fraghdr.more", "More fragments", 2, 2, 0x0001);
         fields.hex("ipv6.fraghdr.ident", "Identification", 4, 4);
-    } else {
-        fields.uint("ipv6.ext.len", "Length in units of 8 octets after the first", 1, 1);
-        fields.bytes("ipv6.ext.data", "Data", 2, usize::MAX);
+        return;
+    }
+    fields.uint(keys.len, "Length in units of 8 octets after the first", 1, 1);
+    match fields.span.via {
+        ROUTING => {
+            fields.uint("ipv6.routing.type", "Routing type", 2, 1);
+            fields.uint("ipv6.routing.segleft", "Segments left", 3, 1);
+            fields.bytes("ipv6.ext.data", "Data", 4, usize::MAX)
+        }
+        _ => fields.bytes("ipv6.ext.data", "Data", 2, usize::MAX),
+    };
+}
+
+const HOP_BY_HOP: u16 = 0;
+const ROUTING: u16 = 43;
+const DESTINATION: u16 = 60;
+const MOBILITY: u16 = 135;
+
+/// What Wireshark calls the two fields that every extension header begins with.
+struct Keys {
+    next_header: &'static str,
+    len: &'static str,
+}
+
+impl Keys {
+    fn of(via: u16) -> Self {
+        let (next_header, len) = match via {
+            HOP_BY_HOP => ("ipv6.hopopts.nxt", "ipv6.hopopts.len"),
+            ROUTING => ("ipv6.routing.nxt", "ipv6.routing.len"),
+            FRAGMENT => ("ipv6.fraghdr.nxt", ""),
+            DESTINATION => ("ipv6.dstopts.nxt", "ipv6.dstopts.len"),
+            MOBILITY => ("mip6.proto", "mip6.hlen"),
+            _ => ("ipv6.ext.nxt", "ipv6.ext.len"),
+        };
+        Self { next_header, len }
     }
 }

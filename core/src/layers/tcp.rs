@@ -104,8 +104,8 @@ pub fn option_name(kind: u64) -> Option<&'static str> {
     })
 }
 
-const FLAGS: [(&str, &str, u64); 9] = [
-    ("tcp.flags.ae", "Accurate ECN", 0x100),
+/// The flags in the second octet of the two.
+const FLAGS: [(&str, &str, u64); 8] = [
     ("tcp.flags.cwr", "Congestion window reduced", 0x80),
     ("tcp.flags.ece", "ECN echo", 0x40),
     ("tcp.flags.urg", "Urgent", 0x20),
@@ -124,8 +124,9 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     }
     if let Some(word) = fields.number(12, 2) {
         fields.push("tcp.flags", "Flags", 12, 2, Value::Hex(word & 0x0fff, 3)).nest(|fields| {
+            fields.bits("tcp.flags.res", "Reserved", 12, 1, 0x0e).bits("tcp.flags.ae", "Accurate ECN", 12, 1, 0x01);
             for (key, label, mask) in FLAGS {
-                fields.bits(key, label, 12, 2, mask);
+                fields.bits(key, label, 13, 1, mask);
             }
         });
     }
@@ -150,10 +151,13 @@ fn option_fields(fields: &mut Fields<'_>) {
 
 fn option_field(fields: &mut Fields<'_>, option: &TcpOption<'_>) {
     let (at, data_at) = (option.at, option.at + 2);
-    fields
-        .push("tcp.option_kind", "Option", at, option.len, Value::Uint(option.kind.into()))
-        .named(option_name);
+    let name = option_name(option.kind.into()).unwrap_or("unknown");
+    fields.push(option_key(option.kind), "Option", at, option.len, Value::Text(name.into()));
     fields.nest(|fields| {
+        fields.uint("tcp.option_kind", "Kind", at, 1);
+        if option.len > 1 {
+            fields.uint("tcp.option_len", "Length", at + 1, 1);
+        }
         match (option.kind, option.data.len()) {
             (2, 2) => fields.uint("tcp.options.mss_val", "Maximum segment size", data_at, 2),
             (3, 1) => fields.uint("tcp.options.wscale.shift", "Shift count", data_at, 1),
@@ -170,10 +174,29 @@ fn option_field(fields: &mut Fields<'_>, option: &TcpOption<'_>) {
                 data_at + 4,
                 4,
             ),
+            (19, 16) => fields.bytes("tcp.options.md5.digest", "MD5 digest", data_at, 16),
+            (34, len @ 1..) => fields.bytes("tcp.options.tfo.cookie", "Fast open cookie", data_at, len),
             (_, 0) => fields,
             (_, len) => fields.bytes("tcp.options.data", "Data", data_at, len),
         };
     });
+}
+
+/// What Wireshark calls an option as a whole.
+fn option_key(kind: u8) -> &'static str {
+    match kind {
+        OPTION_END => "tcp.options.eol",
+        OPTION_NOP => "tcp.options.nop",
+        2 => "tcp.options.mss",
+        3 => "tcp.options.wscale",
+        4 => "tcp.options.sack_perm",
+        5 => "tcp.options.sack",
+        8 => "tcp.options.timestamp",
+        19 => "tcp.options.md5",
+        34 => "tcp.options.tfo",
+        253 | 254 => "tcp.options.experimental",
+        _ => "tcp.option",
+    }
 }
 
 #[cfg(test)]

@@ -23,5 +23,5 @@ pub fn tag(header: &[u8]) -> Option<(u8, bool, u16)> {
 pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.bits("vlan.priority", "Priority", 0, 2, 0xe000).bits("vlan.dei", "Drop eligible", 0, 2, 0x1000);
     fields.bits("vlan.id", "VLAN ID", 0, 2, 0x0fff);
-    ethernet::type_field(fields, "vlan.etype", 2);
+    ethernet::type_field(fields, "vlan.etype", "vlan.len", 2);
 }

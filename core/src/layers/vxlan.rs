@@ -55,15 +55,23 @@ pub(crate) fn is_plausible(at: &Cursor<'_>) -> bool {
 }
 
 pub(super) fn fields(fields: &mut Fields<'_>) {
-    fields.hex("vxlan.flags", "Flags", 0, 1);
-    if let Some(vxlan) = header(fields.header) {
-        if vxlan.flags & VALID_VNI == 0 {
-            fields.meaning("the I flag is not set: the VNI is not valid");
-        } else if vxlan.has_reserved_bits() {
-            fields.meaning("reserved bits are set");
+    if fields.number(0, 2).is_some() {
+        fields.hex("vxlan.flags", "Flags", 0, 2);
+        if let Some(meaning) = header(fields.header).and_then(remark) {
+            fields.meaning(meaning);
         }
+        fields.nest(|fields| {
+            fields.bits("vxlan.flag_i", "VNI is valid (I)", 0, 2, 0x0800);
+        });
     }
-    fields.hex("vxlan.reserved_24", "Reserved", 1, 3);
+    fields.uint("vxlan.gbp", "Reserved (group policy id)", 2, 2);
     fields.uint("vxlan.vni", "VNI", 4, 3);
-    fields.hex("vxlan.reserved_8", "Reserved", 7, 1);
+    fields.hex("vxlan.reserved8", "Reserved", 7, 1);
+}
+
+fn remark(vxlan: Vxlan) -> Option<&'static str> {
+    match vxlan.flags & VALID_VNI {
+        0 => Some("the I flag is not set: the VNI is not valid"),
+        _ => vxlan.has_reserved_bits().then_some("reserved bits are set"),
+    }
 }
