@@ -28,8 +28,25 @@ const PACKETS_WITH_TUNNELS: usize = 60;
 
 /// Protocols whose fields are compared, by Wireshark's names.
 const PROTOCOLS: &[&str] = &[
-    "eth", "vlan", "ieee8021ad", "arp", "ip", "ipv6", "udp", "tcp", "icmp", "icmpv6", "igmp", "gre", "geneve",
-    "vxlan", "sll", "null", "llc", "ah", "mip6",
+    "eth",
+    "vlan",
+    "ieee8021ad",
+    "arp",
+    "ip",
+    "ipv6",
+    "udp",
+    "tcp",
+    "icmp",
+    "icmpv6",
+    "igmp",
+    "gre",
+    "geneve",
+    "vxlan",
+    "sll",
+    "null",
+    "llc",
+    "ah",
+    "mip6",
 ];
 
 /// Keys of ours that Wireshark has not, and why.
@@ -94,8 +111,12 @@ const THEIRS: &[(&str, &str)] = &[
     ("icmpv6.nd.na.flag.rsv", "ours are its three bits"),
     ("icmpv6.mld.maximum_response_code", "the same octets in version 2"),
     ("icmpv6.mip6.", "mobility, node information and RPL: ours in one piece"),
+    ("icmpv6.reserved", "parts of what is in one piece with us"),
+    ("geneve.option.unknown.data", "ours is typed where AWS defined it"),
+    ("tcp.options.tfo.cookie", "under the experimental number: ours in one piece"),
     ("icmpv6.ni.", "mobility, node information and RPL: ours in one piece"),
     ("icmpv6.rpl.", "mobility, node information and RPL: ours in one piece"),
+    ("ah.reserved", "reserved"),
     ("igmp.max_resp.", "parts of a field that we show whole"),
     ("llc.cisco_pid", "ours is llc.pid for every organization"),
     ("llc.control.", "bits of a field that we show whole"),
@@ -113,18 +134,47 @@ const THEIRS: &[(&str, &str)] = &[
 const DIFFERENT: &[(&str, &str)] = &[
     ("ip.frag_offset", "ours in octets, as people count; Wireshark 4.0 counts in units of eight"),
     ("ipv6.fraghdr.offset", "ours in octets, as people count; Wireshark 4.0 counts in units of eight"),
-    ("tcp.flags.ae", "Wireshark shows tcp.flags.ace instead where accurate ECN was agreed"),
+    ("tcp.flags.res", "three bits, of which Wireshark shows only whether one is set"),
+    ("ipv6.hopopts.", "Wireshark gives them other names where the options do not belong there"),
     ("llc.pid", "Wireshark has a name for each organization"),
+    ("icmpv6.mld.maximum_response_delay", "Wireshark calls it maximum_response_code in version 2"),
     ("sll.etype", "Wireshark has another name for each kind of hardware"),
 ];
 
 /// Captures whose packets are read differently, and why.
 const CAPTURES: &[(&str, &str)] = &[
     ("bigtcp-", "IP total length 0: Wireshark 4.0 reads nothing behind it or takes another length"),
-    ("wrong-version-", "IP packets of the wrong version: we show what we refuse, Wireshark does not"),
-    ("bad-version", "IP packets of the wrong version: we show what we refuse, Wireshark does not"),
     ("LINKTYPE_IPV4_invalid", "IPv6 under the link type of IPv4"),
     ("IPv4-TSO", "IP total length 0: Wireshark shows the length that it guesses"),
+    ("wrong-version", "IP packets of the wrong version: we show what we refuse, Wireshark does not"),
+    ("bad-ipv4-version", "IP packets of the wrong version: we show what we refuse, Wireshark does not"),
+    ("ipv6-bad", "IP packets of the wrong version: we show what we refuse, Wireshark does not"),
+    ("oobr", "damaged on purpose: where Wireshark stops within a header and we do not, or the reverse"),
+    ("asan", "damaged on purpose: where Wireshark stops within a header and we do not, or the reverse"),
+    (
+        "heapoverflow",
+        "damaged on purpose: where Wireshark stops within a header and we do not, or the reverse",
+    ),
+    ("relts-0x", "damaged on purpose: where Wireshark stops within a header and we do not, or the reverse"),
+    (
+        "corner-cases",
+        "damaged on purpose: where Wireshark stops within a header and we do not, or the reverse",
+    ),
+    ("accecn_handshake", "tcp.flags.ace instead of its three flags where accurate ECN was agreed"),
+    ("decode-dce", "Cisco FabricPath, which we do not read"),
+    ("fabric-path", "Cisco FabricPath, which we do not read"),
+    ("frag-eth-vlan-ip-tcp-syn", "a TCP header in a fragment that is cut within the sequence number"),
+    ("ipv6-mobility-dst-opts", "Wireshark reads no packet behind a mobility header"),
+    ("llc.pcap", "802.3 frames that hold IPX without LLC"),
+    ("ipv4-options", "a source route: Wireshark takes its last address for the destination"),
+    ("NullLoopback", "address families that only Wireshark takes for EtherTypes"),
+    ("QinQ_802.1_AD", "service tags: ours are called vlan"),
+    ("802.1ad_QinQ", "service tags: ours are called vlan"),
+    ("pb_nhrp_1", "damaged on purpose: where Wireshark stops within a header and we do not, or the reverse"),
+    ("bad_tcp", "an EtherType of 0, which we take for the length 0 of an 802.3 frame"),
+    ("mrinfo_query", "DVMRP, which shares IGMP's protocol number"),
+    ("ipv4_invalid_hdr_length", "a header longer than the packet, of which Wireshark shows nothing"),
+    ("kday1", "IP packets of the wrong version: we show what we refuse, Wireshark does not"),
     ("dot1ad", "service tags: ours are called vlan"),
     ("igmpv3-queries", "response times with an exponent: ours as they are on the wire"),
     ("ipv6_zero_len_ah", "an authentication header without a check value: see layers/ah.rs"),
@@ -217,7 +267,8 @@ impl Sample {
                     writer.interface(&mut pcapng, &header)
                 });
                 let original_len = record.original_len;
-                let packet = Packet { interface, timestamp_ns: 0, original_len, data: &record.data, comment: None };
+                let packet =
+                    Packet { interface, timestamp_ns: 0, original_len, data: &record.data, comment: None };
                 writer.packet(&mut pcapng, &packet);
                 records.push(record);
             }
@@ -328,7 +379,10 @@ fn agrees(ours: &Field, theirs: &Theirs) -> bool {
 fn number(show: &str) -> Option<u64> {
     match show.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16).ok(),
-        None => show.parse().ok().or_else(|| ["False", "True"].iter().position(|name| *name == show).map(|at| at as u64)),
+        None => show
+            .parse()
+            .ok()
+            .or_else(|| ["False", "True"].iter().position(|name| *name == show).map(|at| at as u64)),
     }
 }
 
@@ -375,7 +429,10 @@ fn field_of(line: &str, is_direct: bool) -> Theirs {
         len,
         show: attribute(line, "show").to_owned(),
         value: attribute(line, "value").to_owned(),
-        is_direct: is_direct && len > 0 && attribute(line, "hide") != "yes" && !attribute(line, "name").is_empty(),
+        is_direct: is_direct
+            && len > 0
+            && attribute(line, "hide") != "yes"
+            && !attribute(line, "name").is_empty(),
     }
 }
 

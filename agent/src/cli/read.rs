@@ -117,23 +117,23 @@ enum Style {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let names = args.sources.names()?;
+    let lookup = names.lookup();
+    let name_of: NameOf<'_> = &|identity| lookup(identity);
     if let Some(path) = &args.write {
         let part = if args.outer { Part::Record } else { Part::Subject };
-        let mut file = CaptureFile::create(path, part)?;
+        let mut file = CaptureFile::create(path, part, name_of)?;
         return args.input.run(true, &mut file);
     }
     if args.count {
         return count(args);
     }
     if args.json {
-        return print(args, json::print);
+        return print(args, |packet, line| json::print(packet, name_of, line));
     }
     match args.style {
         Style::Brief => {
             let palette = if output::is_coloured() { Palette::COLOUR } else { Palette::default() };
-            let names = args.sources.names()?;
-            let lookup = names.lookup();
-            let name_of: NameOf<'_> = &|identity| lookup(identity);
             let mut style = BriefStyle::new(args.clock(), palette, name_of).numbered(args.number);
             print(args, |packet, line| style.print(packet, line))
         }

@@ -13,6 +13,7 @@ use std::{
 
 use mirrorscope_core::{
     Packet,
+    aws::mirror::NameOf,
     sinks::pcapng::{Part, PcapngSink},
 };
 
@@ -22,12 +23,12 @@ use crate::{failure::Failure, pipeline::Sink};
 const GATHER_LEN: usize = 256 * 1024;
 
 /// A capture under construction.
-#[derive(Debug)]
-pub(crate) struct CaptureFile {
+pub(crate) struct CaptureFile<'a> {
     target: Target,
     sink: PcapngSink,
     blocks: Vec<u8>,
     failed: bool,
+    name_of: NameOf<'a>,
 }
 
 /// Where blocks go.
@@ -39,13 +40,13 @@ pub(crate) enum Target {
     File { partial: PathBuf, path: PathBuf, file: File, written_len: u64 },
 }
 
-impl CaptureFile {
-    /// Begins a capture at `path`; `-` is standard output.
-    pub(crate) fn create(path: &Path, part: Part) -> Result<Self, Failure> {
+impl<'a> CaptureFile<'a> {
+    /// Begins a capture at `path`; `-` is standard output. Interfaces are called what `name_of` says.
+    pub(crate) fn create(path: &Path, part: Part, name_of: NameOf<'a>) -> Result<Self, Failure> {
         let target = Target::create(path)?;
         let mut blocks = Vec::with_capacity(GATHER_LEN + 64 * 1024);
         let sink = PcapngSink::begin(&mut blocks, part, concat!("mirrorscope ", env!("CARGO_PKG_VERSION")));
-        Ok(Self { target, sink, blocks, failed: false })
+        Ok(Self { target, sink, blocks, failed: false, name_of })
     }
 
     fn flush(&mut self) -> Result<(), Failure> {
@@ -58,9 +59,9 @@ impl CaptureFile {
     }
 }
 
-impl Sink for CaptureFile {
+impl Sink for CaptureFile<'_> {
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
-        self.sink.packet(packet, &|_| None, &mut self.blocks);
+        self.sink.packet(packet, self.name_of, &mut self.blocks);
         if self.blocks.len() < GATHER_LEN { Ok(()) } else { self.flush() }
     }
 

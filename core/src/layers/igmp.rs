@@ -13,8 +13,11 @@ pub(super) fn parse(at: &Cursor<'_>) -> Result<Header, Fault> {
 
 pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.hex("igmp.type", "Type", 0, 1).named(type_name);
-    match fields.number(0, 1) {
-        Some(0x11 | 0x16 | 0x17) => fields.uint("igmp.max_resp", "Maximum response time", 1, 1),
+    match fields.number(0, 2) {
+        // A query without a response time is one of version 1, which has none.
+        Some(0x1101..=0x11ff | 0x1600..=0x17ff) => {
+            fields.uint("igmp.max_resp", "Maximum response time", 1, 1)
+        }
         _ => fields.bytes("igmp.reserved", "Reserved", 1, 1),
     };
     fields.hex("igmp.checksum", "Checksum", 2, 2);

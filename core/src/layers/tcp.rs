@@ -124,7 +124,13 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     }
     if let Some(word) = fields.number(12, 2) {
         fields.push("tcp.flags", "Flags", 12, 2, Value::Hex(word & 0x0fff, 3)).nest(|fields| {
-            fields.bits("tcp.flags.res", "Reserved", 12, 1, 0x0e).bits("tcp.flags.ae", "Accurate ECN", 12, 1, 0x01);
+            fields.bits("tcp.flags.res", "Reserved", 12, 1, 0x0e).bits(
+                "tcp.flags.ae",
+                "Accurate ECN",
+                12,
+                1,
+                0x01,
+            );
             for (key, label, mask) in FLAGS {
                 fields.bits(key, label, 13, 1, mask);
             }

@@ -7,15 +7,18 @@ use core::net::IpAddr;
 
 use super::{line::Line, time};
 use crate::{
-    aws::{gwlb::GwlbContext, mirror::MirrorIdentity},
+    aws::{
+        gwlb::GwlbContext,
+        mirror::{MirrorIdentity, NameOf},
+    },
     layers::{Layer, vlan},
     packet::{Envelope, Packet},
     stack::Span,
 };
 
-/// Appends the object and a line end.
-pub fn print(packet: &Packet<'_>, line: &mut Line) {
-    object(line, |json| members(packet, json));
+/// Appends the object and a line end. `name_of` says what the mirror source is called, where that is known.
+pub fn print(packet: &Packet<'_>, name_of: NameOf<'_>, line: &mut Line) {
+    object(line, |json| members(packet, name_of, json));
     line.byte(b'\n');
 }
 
@@ -122,17 +125,17 @@ pub fn string(line: &mut Line, text: &str) {
     line.byte(b'"');
 }
 
-fn members(packet: &Packet<'_>, json: &mut Object<'_>) {
+fn members(packet: &Packet<'_>, name_of: NameOf<'_>, json: &mut Object<'_>) {
     let record = &packet.record;
     json.uint("packet", record.number).time("time", record.timestamp_ns).uint("interface", record.interface);
     json.uint("len", record.original_len).uint("captured_len", record.data.len() as u64);
-    envelope(packet, json);
+    envelope(packet, name_of, json);
     json.array("layers", packet.subject_layers().iter(), |line, span| string(line, span.layer.key()));
     subject(packet, json);
     missing(packet, json);
 }
 
-fn envelope(packet: &Packet<'_>, json: &mut Object<'_>) {
+fn envelope(packet: &Packet<'_>, name_of: NameOf<'_>, json: &mut Object<'_>) {
     json.text(
         "envelope",
         match packet.envelope {
@@ -142,7 +145,12 @@ fn envelope(packet: &Packet<'_>, json: &mut Object<'_>) {
         },
     );
     if let Some(context) = packet.mirror() {
-        json.object("mirror", |json| identity(&context.identity, json));
+        json.object("mirror", |json| {
+            identity(&context.identity, json);
+            if let Some(name) = name_of(&context.identity) {
+                json.text("name", name);
+            }
+        });
     }
     if let Some(context) = packet.gwlb() {
         json.object("gwlb", |json| gwlb(context, json));

@@ -58,14 +58,15 @@ impl PcapngSink {
 
     fn part<'a>(&self, packet: &Packet<'a>) -> (&'a [u8], u32, LinkType) {
         let record = &packet.record;
-        match packet.subject_layers().first() {
-            Some(first) if self.part == Part::Subject && packet.subject > 0 => {
-                let link_type =
-                    if first.layer == Layer::Ethernet { LinkType::ETHERNET } else { LinkType::RAW };
-                (packet.subject_bytes(), packet.subject_len(), link_type)
-            }
-            // Behind Geneve there is something that no layer reads, so no link type fits it.
-            _ => (record.data, record.original_len, record.link_type),
+        let link_type = match packet.subject_layers().first().map(|first| first.layer) {
+            Some(Layer::Ethernet) => Some(LinkType::ETHERNET),
+            Some(Layer::Ipv4 | Layer::Ipv6) => Some(LinkType::RAW),
+            // Behind Geneve there is something (ARP, a VLAN tag, unknown) for which there is no link type.
+            _ => None,
+        };
+        match link_type.filter(|_| self.part == Part::Subject && packet.subject > 0) {
+            Some(link_type) => (packet.subject_bytes(), packet.subject_len(), link_type),
+            None => (record.data, record.original_len, record.link_type),
         }
     }
 
