@@ -26,3 +26,43 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.uint("ah.length", "Length", 1, 1).hex("ah.spi", "SPI", 4, 4).uint("ah.sequence", "Sequence", 8, 4);
     fields.bytes("ah.icv", "Integrity check value", FIXED_LEN, usize::MAX);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        error::Cause,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv4},
+        },
+        record::LinkType,
+    };
+
+    /// IPv4 / AH with a check value of 12 octets / the first octets of UDP.
+    fn packet() -> Vec<u8> {
+        let ah = [17, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+        [&ipv4(51, 60)[..], &ah, &[0xcc; 12], &[0, 53, 0, 53, 0, 16, 0, 0], &[0; 8]].concat()
+    }
+
+    #[test]
+    fn what_it_authenticates_is_read() {
+        let packet = packet();
+        let stack = decode(LinkType::RAW, &packet);
+        let layers: Vec<_> = stack.layers().iter().map(|span| (span.layer, span.offset)).collect();
+        assert_eq!(layers, [(Layer::Ipv4, 0), (Layer::Ah, 20), (Layer::Udp, 44)]);
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::RAW, &packet()[..32], Layer::Ah, 20, 12);
+    }
+
+    #[test]
+    fn a_length_below_the_fixed_part_is_refused_at_its_octet() {
+        let mut packet = packet();
+        packet[21] = 0;
+        let stop = decode(LinkType::RAW, &packet).stop().unwrap();
+        assert_eq!((stop.layer, stop.offset, stop.needed, stop.had), (Layer::Ah, 21, 1, 0));
+        assert!(matches!(stop.cause, Cause::Bad(_)));
+    }
+}

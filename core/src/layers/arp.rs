@@ -36,3 +36,40 @@ pub fn operation_name(value: u64) -> Option<&'static str> {
         .copied()
         .flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, value},
+        },
+        record::LinkType,
+    };
+
+    /// A request of 10.0.0.1 for 10.0.0.2, with the padding of a short frame.
+    fn frame() -> Vec<u8> {
+        let mut frame = [&[0xff; 6][..], &[2; 6], &[8, 6], &[0, 1, 8, 0, 6, 4, 0, 1], &[2; 6]].concat();
+        frame.extend([10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2]);
+        frame.resize(60, 0);
+        frame
+    }
+
+    #[test]
+    fn addresses_are_read_and_padding_is_left() {
+        let frame = frame();
+        let stack = decode(LinkType::ETHERNET, &frame);
+        assert_eq!(stack.layers()[1].header(), 14..42);
+        assert_eq!(value(&stack, "arp.src.proto_ipv4"), Some(Value::Ipv4([10, 0, 0, 1].into())));
+        assert_eq!(value(&stack, "arp.dst.proto_ipv4"), Some(Value::Ipv4([10, 0, 0, 2].into())));
+        assert_eq!(value(&stack, "arp.opcode"), Some(Value::Uint(1)));
+    }
+
+    #[test]
+    fn a_cut_packet_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::ETHERNET, &frame()[..22], Layer::Arp, 14, 8);
+        let stop = decode(LinkType::ETHERNET, &frame()[..30]).stop().unwrap();
+        assert_eq!((stop.offset, stop.needed, stop.had), (14, 28, 16));
+    }
+}

@@ -58,3 +58,37 @@ pub(super) fn ether_type_name(value: u64) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, layers},
+        },
+        record::LinkType,
+    };
+
+    fn frame(type_or_len: u16) -> Vec<u8> {
+        [&[1; 12][..], &type_or_len.to_be_bytes(), &[0x42, 0x42, 3, 0, 0, 0, 0, 0]].concat()
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::ETHERNET, &frame(0x1234), Layer::Ethernet, 0, 14);
+    }
+
+    #[test]
+    fn a_length_ends_the_frame_before_its_padding() {
+        let frame = frame(4);
+        let stack = decode(LinkType::ETHERNET, &frame);
+        assert_eq!((stack.layers()[0].end, stack.layers()[1].layer), (18, Layer::Llc));
+        assert_eq!(stack.layers()[1].payload_len(), 1);
+    }
+
+    #[test]
+    fn the_greatest_length_is_1500_and_what_is_greater_is_a_type() {
+        assert_eq!(layers(LinkType::ETHERNET, &frame(1500)), [Layer::Ethernet, Layer::Llc]);
+        assert_eq!(layers(LinkType::ETHERNET, &frame(1501)), [Layer::Ethernet]);
+    }
+}

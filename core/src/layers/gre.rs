@@ -106,3 +106,44 @@ fn flag_fields(fields: &mut Fields<'_>, is_pptp: bool) {
     fields.bits("gre.flags.reserved", "Reserved", 0, 2, reserved.into());
     fields.bits("gre.flags.version", "Version", 0, 2, VERSION.into());
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        error::Cause,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv4, layers},
+        },
+        record::LinkType,
+    };
+
+    /// IPv4 / GRE with checksum, key and sequence number / IPv4.
+    fn packet(flags: u8) -> Vec<u8> {
+        [&ipv4(47, 56)[..], &[flags, 0, 8, 0], &[9; 12], &ipv4(253, 20)].concat()
+    }
+
+    #[test]
+    fn each_optional_word_moves_the_payload() {
+        assert_eq!(decode(LinkType::RAW, &packet(0xb0)).layers()[1].header(), 20..36);
+        assert_eq!(layers(LinkType::RAW, &packet(0xb0)), [Layer::Ipv4, Layer::Gre, Layer::Ipv4]);
+        assert_eq!(decode(LinkType::RAW, &packet(0x20)).layers()[1].header(), 20..28);
+        assert_eq!(decode(LinkType::RAW, &packet(0x00)).layers()[1].header(), 20..24);
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::RAW, &packet(0), Layer::Gre, 20, 4);
+        let stop = decode(LinkType::RAW, &packet(0xb0)[..30]).stop().unwrap();
+        assert_eq!((stop.offset, stop.needed, stop.had, stop.cause), (20, 16, 10, Cause::Cut));
+    }
+
+    #[test]
+    fn source_routing_and_unknown_versions_are_refused() {
+        let mut packet = packet(0x40);
+        assert_eq!(decode(LinkType::RAW, &packet).stop().unwrap().offset, 20);
+        packet[20..22].copy_from_slice(&[0, 2]);
+        let stop = decode(LinkType::RAW, &packet).stop().unwrap();
+        assert_eq!((stop.offset, stop.had, stop.cause), (21, 2, Cause::Bad("version")));
+    }
+}

@@ -74,3 +74,41 @@ pub fn type_name(value: u64) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv4, value},
+        },
+        record::LinkType,
+    };
+
+    fn echo_request() -> Vec<u8> {
+        [&ipv4(58, 28)[..], &[128, 0, 0xab, 0xcd, 0x12, 0x34, 0, 9]].concat()
+    }
+
+    #[test]
+    fn an_echo_request_has_an_identifier() {
+        let packet = echo_request();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!(value(&stack, "icmpv6.echo.identifier"), Some(Value::Uint(0x1234)));
+        assert_eq!(stack.layers()[1].header(), 20..28);
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::RAW, &echo_request(), Layer::Icmpv6, 20, 4);
+    }
+
+    #[test]
+    fn type_and_code_are_kept_where_the_rest_is_cut() {
+        let packet = echo_request();
+        let stack = decode(LinkType::RAW, &packet[..26]);
+        assert_eq!(stack.stop(), None);
+        assert_eq!(value(&stack, "icmpv6.type"), Some(Value::Uint(128)));
+        assert!(stack.is_truncated());
+    }
+}

@@ -37,3 +37,33 @@ fn type_name(value: u64) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv4, value},
+        },
+        record::LinkType,
+    };
+
+    /// IPv4 / IGMP version 2 report for 224.0.0.251.
+    fn report() -> Vec<u8> {
+        [&ipv4(2, 28)[..], &[0x16, 0, 9, 4, 224, 0, 0, 251]].concat()
+    }
+
+    #[test]
+    fn a_report_names_its_group() {
+        let packet = report();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!(value(&stack, "igmp.maddr"), Some(Value::Ipv4([224, 0, 0, 251].into())));
+        assert_eq!(value(&stack, "igmp.max_resp"), Some(Value::Uint(0)));
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::RAW, &report(), Layer::Igmp, 20, 8);
+    }
+}

@@ -147,3 +147,73 @@ pub fn protocol_name(value: u64) -> Option<&'static str> {
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        error::Cause,
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv4, layers, value},
+        },
+        record::LinkType,
+    };
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::IPV4, &ipv4(253, 20), Layer::Ipv4, 0, 20);
+    }
+
+    #[test]
+    fn total_length_zero_ends_where_the_frame_ends() {
+        let packet = [&ipv4(17, 0)[..], &[0, 53, 0, 54, 0, 0, 0, 0], &[7; 100]].concat();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!(stack.layers()[0].wire_len(), 128);
+        assert_eq!((stack.layers()[1].payload_len(), stack.is_truncated()), (100, false));
+    }
+
+    #[test]
+    fn a_total_length_below_the_header_is_refused_at_its_octet() {
+        let stop = decode(LinkType::RAW, &ipv4(17, 19)).stop().unwrap();
+        assert_eq!((stop.offset, stop.needed, stop.had), (2, 20, 19));
+        assert_eq!(stop.cause, Cause::Bad("total length"));
+    }
+
+    #[test]
+    fn a_total_length_beyond_the_capture_is_what_the_packet_had() {
+        let packet = ipv4(253, 1500);
+        let span = decode(LinkType::RAW, &packet).layers()[0];
+        assert_eq!((span.wire_len(), span.missing_len(), span.payload_len()), (1500, 1480, 1480));
+    }
+
+    #[test]
+    fn a_total_length_short_of_the_frame_leaves_its_padding() {
+        let packet = [&ipv4(253, 22)[..], &[1, 2, 0, 0, 0]].concat();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!(stack.payload(&stack.layers()[0]), [1, 2]);
+    }
+
+    #[test]
+    fn only_the_first_fragment_has_a_transport_header() {
+        let mut packet = [&ipv4(17, 28)[..], &[0, 53, 0, 54, 0, 8, 0, 0]].concat();
+        packet[6] = 0x20;
+        assert_eq!(layers(LinkType::RAW, &packet), [Layer::Ipv4, Layer::Udp]);
+        assert!(decode(LinkType::RAW, &packet).is_fragment(decode(LinkType::RAW, &packet).layers()));
+        packet[7] = 1;
+        assert_eq!(layers(LinkType::RAW, &packet), [Layer::Ipv4]);
+        assert_eq!(value(&decode(LinkType::RAW, &packet), "ip.frag_offset"), Some(Value::Uint(8)));
+    }
+
+    #[test]
+    fn options_belong_to_the_header() {
+        let mut packet = [&ipv4(17, 32)[..], &[0x94, 4, 0, 0], &[0, 53, 0, 54, 0, 8, 0, 0]].concat();
+        packet[0] = 0x46;
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!(stack.layers()[0].header(), 0..24);
+        assert_eq!(value(&stack, "ip.opt.type"), Some(Value::Hex(0x94, 2)));
+        packet[0] = 0x44;
+        let stop = decode(LinkType::RAW, &packet).stop().unwrap();
+        assert_eq!((stop.offset, stop.needed, stop.had), (0, 5, 4));
+    }
+}

@@ -55,3 +55,43 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.uint("ipv6.hlim", "Hop limit", 7, 1);
     fields.ipv6("ipv6.src", "Source", 8).ipv6("ipv6.dst", "Destination", 24);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv6, layers, value},
+        },
+        record::LinkType,
+    };
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::IPV6, &ipv6(253, 0), Layer::Ipv6, 0, 40);
+    }
+
+    #[test]
+    fn payload_length_zero_ends_where_the_frame_ends() {
+        let packet = [&ipv6(17, 0)[..], &[0, 53, 0, 54, 0, 0, 0, 0], &[7; 100]].concat();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!((stack.layers()[0].wire_len(), stack.layers()[1].payload_len()), (148, 100));
+    }
+
+    #[test]
+    fn payload_length_zero_is_true_where_nothing_follows() {
+        let packet = [&ipv6(59, 0)[..], &[0; 6]].concat();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!((layers(LinkType::RAW, &packet), stack.layers()[0].wire_len()), (vec![Layer::Ipv6], 40));
+    }
+
+    #[test]
+    fn class_and_label_are_told_apart() {
+        let mut packet = ipv6(59, 0);
+        packet[..4].copy_from_slice(&[0x6b, 0x81, 0x23, 0x45]);
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!(value(&stack, "ipv6.tclass"), Some(Value::Uint(0xb8)));
+        assert_eq!(value(&stack, "ipv6.flow"), Some(Value::Hex(0x12345, 5)));
+    }
+}

@@ -79,3 +79,52 @@ impl Keys {
         Self { next_header, len }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv6, layers, udp, value},
+        },
+        record::LinkType,
+    };
+
+    #[test]
+    fn a_chain_of_headers_leads_to_the_transport() {
+        let chain =
+            [[60, 0, 0, 0, 0, 0, 0, 0], [43, 0, 0, 0, 0, 0, 0, 0], [17, 0, 0, 0, 0, 0, 0, 0]].concat();
+        let packet = [&ipv6(0, 32)[..], &chain, &udp(53, 54, 8)].concat();
+        let expected = [Layer::Ipv6, Layer::Ipv6Ext, Layer::Ipv6Ext, Layer::Ipv6Ext, Layer::Udp];
+        assert_eq!(layers(LinkType::RAW, &packet), expected);
+        let via: Vec<_> = decode(LinkType::RAW, &packet).layers().iter().map(|span| span.via).collect();
+        assert_eq!(via[1..], [0, 60, 43, 17]);
+    }
+
+    #[test]
+    fn behind_a_later_fragment_there_is_no_header() {
+        let packet =
+            |offset: u8| [&ipv6(44, 16)[..], &[17, 0, 0, offset, 0, 0, 0, 9], &udp(53, 54, 8)].concat();
+        assert_eq!(layers(LinkType::RAW, &packet(1)), [Layer::Ipv6, Layer::Ipv6Ext, Layer::Udp]);
+        assert_eq!(layers(LinkType::RAW, &packet(8)), [Layer::Ipv6, Layer::Ipv6Ext]);
+        let later = packet(9);
+        let stack = decode(LinkType::RAW, &later);
+        assert_eq!(value(&stack, "ipv6.fraghdr.offset"), Some(Value::Uint(8)));
+        assert_eq!(value(&stack, "ipv6.fraghdr.more"), Some(Value::Flag(true)));
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(
+            LinkType::RAW,
+            &[&ipv6(44, 8)[..], &[59, 0, 0, 0, 0, 0, 0, 9]].concat(),
+            Layer::Ipv6Ext,
+            40,
+            8,
+        );
+        let options = [&ipv6(0, 24)[..], &[59, 2, 0, 0, 0, 0, 0, 0], &[0; 4]].concat();
+        let stop = decode(LinkType::RAW, &options).stop().unwrap();
+        assert_eq!((stop.offset, stop.needed, stop.had), (40, 24, 12));
+    }
+}

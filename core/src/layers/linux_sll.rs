@@ -46,3 +46,33 @@ pub(super) fn address(fields: &mut Fields<'_>, key: &'static str, len_at: usize,
 pub(super) fn packet_type_name(value: u64) -> Option<&'static str> {
     ["to us", "broadcast", "multicast", "to another host", "sent by us"].get(value as usize).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv4, layers, value},
+        },
+        record::LinkType,
+    };
+
+    fn record(protocol: [u8; 2]) -> Vec<u8> {
+        [&[0, 4, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0][..], &protocol, &ipv4(253, 20)].concat()
+    }
+
+    #[test]
+    fn the_protocol_leads_on() {
+        assert_eq!(layers(LinkType::LINUX_SLL, &record([8, 0])), [Layer::LinuxSll, Layer::Ipv4]);
+        assert_eq!(layers(LinkType::LINUX_SLL, &record([0, 4])), [Layer::LinuxSll, Layer::Llc]);
+        let record = record([8, 0]);
+        let stack = decode(LinkType::LINUX_SLL, &record);
+        assert_eq!(value(&stack, "sll.src.eth"), Some(Value::Mac([2; 6])));
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::LINUX_SLL, &record([8, 0]), Layer::LinuxSll, 0, 16);
+    }
+}

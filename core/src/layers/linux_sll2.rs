@@ -21,3 +21,31 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.uint("sll.halen", "Link-layer address length", 11, 1);
     linux_sll::address(fields, "sll.src.eth", 11, 1, 12);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        field::Value,
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv6, layers, value},
+        },
+        record::LinkType,
+    };
+
+    fn record() -> Vec<u8> {
+        [&[0x86, 0xdd, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6, 2, 2, 2, 2, 2, 2, 0, 0][..], &ipv6(59, 0)].concat()
+    }
+
+    #[test]
+    fn the_protocol_comes_first_and_the_interface_after() {
+        assert_eq!(layers(LinkType::LINUX_SLL2, &record()), [Layer::LinuxSll2, Layer::Ipv6]);
+        let record = record();
+        assert_eq!(value(&decode(LinkType::LINUX_SLL2, &record), "sll.ifindex"), Some(Value::Uint(3)));
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::LINUX_SLL2, &record(), Layer::LinuxSll2, 0, 20);
+    }
+}

@@ -45,3 +45,40 @@ fn control_len(header: &[u8]) -> usize {
         _ => 1,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        layers::{
+            Layer,
+            testing::{decode, ipv4, layers},
+        },
+        record::LinkType,
+    };
+
+    /// An 802.3 frame whose payload begins with `llc`.
+    fn frame(llc: &[u8]) -> Vec<u8> {
+        [&[1; 12][..], &[0, 60], llc, &ipv4(253, 20)].concat()
+    }
+
+    #[test]
+    fn snap_with_an_ethertype_leads_on_and_other_organizations_do_not() {
+        let snap = |org: u8| frame(&[0xaa, 0xaa, 3, 0, 0, org, 8, 0]);
+        assert_eq!(layers(LinkType::ETHERNET, &snap(0)), [Layer::Ethernet, Layer::Llc, Layer::Ipv4]);
+        assert_eq!(layers(LinkType::ETHERNET, &snap(12)), [Layer::Ethernet, Layer::Llc]);
+    }
+
+    #[test]
+    fn numbered_frames_have_a_control_field_of_two_octets() {
+        assert_eq!(decode(LinkType::ETHERNET, &frame(&[0x42, 0x42, 3])).layers()[1].header(), 14..17);
+        assert_eq!(decode(LinkType::ETHERNET, &frame(&[0x42, 0x42, 1, 1])).layers()[1].header(), 14..18);
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        let stop =
+            |len| decode(LinkType::ETHERNET, &frame(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0])[..len]).stop().unwrap();
+        assert_eq!((stop(16).needed, stop(16).had, stop(16).offset), (3, 2, 14));
+        assert_eq!((stop(20).needed, stop(20).had, stop(20).offset), (8, 6, 14));
+    }
+}

@@ -110,6 +110,80 @@ impl fmt::Display for Layer {
     }
 }
 
+/// What the tests of the layers share: octets in, layers out.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::{Layer, LinkType};
+    use crate::{
+        error::{Cause, DecodeError},
+        field::{self, Field, Value},
+        record::Record,
+        stack::{Decoder, Stack},
+    };
+
+    /// A record of these octets, nothing of it missing.
+    pub(crate) fn record(link_type: LinkType, data: &[u8]) -> Record<'_> {
+        let original_len = data.len() as u32;
+        Record { number: 1, timestamp_ns: 0, interface: 0, link_type, original_len, offset: 0, data }
+    }
+
+    /// The stack of these octets.
+    pub(crate) fn decode(link_type: LinkType, data: &[u8]) -> Stack<'_> {
+        Decoder::default().decode(&record(link_type, data))
+    }
+
+    /// The layers of these octets.
+    pub(crate) fn layers(link_type: LinkType, data: &[u8]) -> Vec<Layer> {
+        decode(link_type, data).layers().iter().map(|span| span.layer).collect()
+    }
+
+    /// Asserts that the octets, cut to each length below `header_len`, stop in `layer` at `offset` and say how many
+    /// octets of `needed` were there.
+    pub(crate) fn assert_cut(link_type: LinkType, data: &[u8], layer: Layer, offset: usize, needed: usize) {
+        for len in offset..offset + needed {
+            let stop = decode(link_type, &data[..len]).stop();
+            let (offset, needed, had) = (offset as u32, needed as u32, (len - offset) as u32);
+            assert_eq!(
+                stop,
+                Some(DecodeError { layer, offset, needed, had, cause: Cause::Cut }),
+                "cut to {len}"
+            );
+        }
+        assert_eq!(
+            decode(link_type, &data[..offset + needed]).stop().filter(|stop| stop.layer == layer),
+            None
+        );
+    }
+
+    /// The value of the field `key` in the last layer that has it.
+    pub(crate) fn value(stack: &Stack<'_>, key: &str) -> Option<Value> {
+        fn find(fields: &[Field], key: &str) -> Option<Value> {
+            fields.iter().find_map(|field| match field.key == key {
+                true => Some(field.value.clone()),
+                false => find(&field.children, key),
+            })
+        }
+        field::tree(stack).iter().rev().find_map(|node| find(&node.fields, key))
+    }
+
+    /// An IPv4 header without options; its addresses are 10.0.0.1 and 10.0.0.2.
+    pub(crate) fn ipv4(protocol: u8, total_len: u16) -> Vec<u8> {
+        let [a, b] = total_len.to_be_bytes();
+        vec![0x45, 0, a, b, 0, 7, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]
+    }
+
+    /// An IPv6 header with empty addresses.
+    pub(crate) fn ipv6(next_header: u8, payload_len: u16) -> Vec<u8> {
+        let [a, b] = payload_len.to_be_bytes();
+        [&[0x60, 0, 0, 0, a, b, next_header, 64][..], &[0; 32]].concat()
+    }
+
+    /// A UDP header.
+    pub(crate) fn udp(src: u16, dst: u16, len: u16) -> Vec<u8> {
+        [src, dst, len, 0].iter().flat_map(|value| value.to_be_bytes()).collect()
+    }
+}
+
 /// Where a header is to be read, and where it must end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cursor<'a> {

@@ -32,3 +32,37 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
         fields.push("null.family", "Family", 0, HEADER_LEN, Value::Uint(family(*octets).into()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        layers::{
+            Layer,
+            testing::{assert_cut, ipv4, ipv6, layers},
+        },
+        record::LinkType,
+    };
+
+    #[test]
+    fn the_family_is_read_in_either_byte_order() {
+        for family in [[0, 0, 0, 2], [2, 0, 0, 0]] {
+            let record = [&family[..], &ipv4(253, 20)].concat();
+            assert_eq!(layers(LinkType::NULL, &record), [Layer::Null, Layer::Ipv4]);
+            assert_eq!(layers(LinkType::LOOP, &record), [Layer::Null, Layer::Ipv4]);
+        }
+    }
+
+    #[test]
+    fn every_system_has_its_own_number_for_ipv6() {
+        for family in [10, 24, 28, 30] {
+            let record = [&[family, 0, 0, 0][..], &ipv6(59, 0)].concat();
+            assert_eq!(layers(LinkType::NULL, &record), [Layer::Null, Layer::Ipv6], "family {family}");
+        }
+        assert_eq!(layers(LinkType::NULL, &[7, 0, 0, 0, 1]), [Layer::Null]);
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::NULL, &[9, 0, 0, 0], Layer::Null, 0, 4);
+    }
+}

@@ -25,3 +25,37 @@ pub(super) fn fields(fields: &mut Fields<'_>) {
     fields.bits("vlan.id", "VLAN ID", 0, 2, 0x0fff);
     ethernet::type_field(fields, "vlan.etype", "vlan.len", 2);
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        layers::{
+            Layer,
+            testing::{assert_cut, decode, ipv4, layers},
+        },
+        record::LinkType,
+    };
+
+    /// A service tag, a customer tag, IPv4.
+    fn frame() -> Vec<u8> {
+        [&[1; 12][..], &[0x88, 0xa8, 0xb0, 0x64, 0x81, 0, 0x0f, 0xff, 8, 0], &ipv4(253, 20)].concat()
+    }
+
+    #[test]
+    fn a_stack_of_tags_is_a_stack_of_layers() {
+        assert_eq!(
+            layers(LinkType::ETHERNET, &frame()),
+            [Layer::Ethernet, Layer::Vlan, Layer::Vlan, Layer::Ipv4]
+        );
+        let frame = frame();
+        let stack = decode(LinkType::ETHERNET, &frame);
+        let tags: Vec<_> = stack.layers()[1..3].iter().map(|span| super::tag(stack.header(span))).collect();
+        assert_eq!(tags, [Some((5, true, 100)), Some((0, false, 4095))]);
+    }
+
+    #[test]
+    fn a_cut_tag_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::ETHERNET, &frame(), Layer::Vlan, 14, 4);
+        assert_cut(LinkType::ETHERNET, &frame(), Layer::Vlan, 18, 4);
+    }
+}

@@ -75,3 +75,34 @@ fn remark(vxlan: Vxlan) -> Option<&'static str> {
         _ => vxlan.has_reserved_bits().then_some("reserved bits are set"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        field::{self, Value},
+        layers::testing::{assert_cut, decode, ipv4, udp, value},
+        record::LinkType,
+    };
+
+    fn packet(header: [u8; 8]) -> Vec<u8> {
+        [&ipv4(17, 50)[..], &udp(9, UDP_PORT, 30), &header, &[1; 14]].concat()
+    }
+
+    #[test]
+    fn reserved_bits_are_tolerated_and_reported() {
+        for header in [[8, 0, 0, 0, 0, 0, 7, 0], [0x88, 1, 2, 3, 0, 0, 7, 9], [0, 0, 0, 0, 0, 0, 7, 0]] {
+            let packet = packet(header);
+            let stack = decode(LinkType::RAW, &packet);
+            assert_eq!(stack.layers()[3].layer, Layer::Ethernet);
+            assert_eq!(value(&stack, "vxlan.vni"), Some(Value::Uint(7)));
+            let flags = field::tree(&stack)[2].fields[0].clone();
+            assert_eq!(flags.meaning.is_some(), header != [8, 0, 0, 0, 0, 0, 7, 0], "{header:?}");
+        }
+    }
+
+    #[test]
+    fn a_cut_header_says_how_many_octets_are_missing() {
+        assert_cut(LinkType::RAW, &packet([8, 0, 0, 0, 0, 0, 7, 0]), Layer::Vxlan, 28, 8);
+    }
+}
