@@ -217,3 +217,114 @@ impl Stack<'_> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        layers::testing::{ipv4, ipv6, record, udp},
+        record::LinkType,
+    };
+
+    const ENDPOINT: u64 = 0x0a1b_2c3d_4e5f_6071;
+
+    /// Geneve with the three options of GWLB around `inside`, in IPv4 and UDP.
+    fn geneve(protocol_type: u16, inside: &[u8]) -> Vec<u8> {
+        let mut header = vec![0x08, 0];
+        header.extend(protocol_type.to_be_bytes());
+        header.extend([0, 0, 0, 0, 1, 8, 1, 2]);
+        header.extend(ENDPOINT.to_be_bytes());
+        header.extend([1, 8, 2, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 8, 3, 1, 0, 0, 0, 9]);
+        let len = (header.len() + inside.len()) as u16;
+        [&ipv4(17, 28 + len)[..], &udp(60000, 6081, 8 + len), &header, inside].concat()
+    }
+
+    /// VXLAN with this VNI around a frame that holds `packet`.
+    fn vxlan(vni: u8, packet: &[u8]) -> Vec<u8> {
+        let len = 30 + packet.len() as u16;
+        let frame = [&[2; 12][..], &[8, 0], packet].concat();
+        [&udp(65000, 4789, len)[..], &[8, 0, 0, 0, 0, 0, vni, 0], &frame].concat()
+    }
+
+    fn in_ipv4(datagram: &[u8]) -> Vec<u8> {
+        [&ipv4(17, 20 + datagram.len() as u16)[..], datagram].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Packet<'_> {
+        Packet::decode(&Decoder::default(), record(LinkType::RAW, bytes))
+    }
+
+    fn subject(packet: &Packet<'_>) -> Vec<Layer> {
+        packet.subject_layers().iter().map(|span| span.layer).collect()
+    }
+
+    #[test]
+    fn a_mirror_session_over_ipv6_is_known_by_its_ipv6_source() {
+        let datagram = vxlan(7, &ipv4(253, 20));
+        let mut mirror = [&ipv6(17, datagram.len() as u16)[..], &datagram].concat();
+        mirror[23] = 5;
+        let bytes = geneve(0x86dd, &mirror);
+        let packet = decode(&bytes);
+        let identity = packet.mirror().unwrap().identity;
+        assert_eq!((identity.vni, identity.source), (7, "::5".parse().unwrap()));
+        assert_eq!(identity.endpoint_id.unwrap().0, ENDPOINT);
+        assert_eq!(subject(&packet), [Layer::Ethernet, Layer::Ipv4]);
+    }
+
+    #[test]
+    fn a_frame_cut_by_the_session_has_the_length_that_its_ip_header_tells() {
+        let bytes = geneve(0x0800, &in_ipv4(&vxlan(7, &ipv4(253, 1400))));
+        let packet = decode(&bytes);
+        assert_eq!((packet.subject_len(), packet.subject_bytes().len()), (1414, 34));
+        assert!(packet.stack.is_truncated());
+    }
+
+    #[test]
+    fn vxlan_inside_the_mirrored_frame_is_the_customers() {
+        let customers = in_ipv4(&vxlan(99, &ipv4(253, 20)));
+        let bytes = geneve(0x0800, &in_ipv4(&vxlan(7, &customers)));
+        let packet = decode(&bytes);
+        assert_eq!(packet.mirror().unwrap().identity.vni, 7);
+        let expected = [Layer::Ethernet, Layer::Ipv4, Layer::Udp, Layer::Vxlan, Layer::Ethernet, Layer::Ipv4];
+        assert_eq!(subject(&packet), expected);
+    }
+
+    #[test]
+    fn vxlan_deeper_than_at_once_behind_geneve_is_inline_traffic() {
+        let gre = [&ipv4(47, 90)[..], &[0, 0, 8, 0], &in_ipv4(&vxlan(99, &[]))].concat();
+        let bytes = geneve(0x0800, &gre);
+        let packet = decode(&bytes);
+        assert!(matches!(packet.envelope, Envelope::Inline(Some(_))));
+        assert_eq!(subject(&packet)[..3], [Layer::Ipv4, Layer::Gre, Layer::Ipv4]);
+    }
+
+    #[test]
+    fn vxlan_at_once_behind_geneve_counts_as_mirrored_whoever_sent_it() {
+        // Nothing in the octets tells a customer's own inline VXLAN from a mirror session's.
+        let bytes = geneve(0x0800, &in_ipv4(&vxlan(99, &ipv4(253, 20))));
+        assert!(decode(&bytes).mirror().is_some());
+    }
+
+    #[test]
+    fn vxlan_without_geneve_is_mirrored_through_no_endpoint() {
+        let bytes = in_ipv4(&vxlan(7, &ipv4(253, 20)));
+        let packet = decode(&bytes);
+        assert_eq!(packet.mirror().unwrap().identity.endpoint_id, None);
+        assert_eq!(packet.gwlb(), None);
+    }
+
+    #[test]
+    fn geneve_that_names_no_endpoint_is_inline_without_a_context() {
+        let header = [0, 0, 8, 0, 0, 0, 0, 0];
+        let bytes = [&ipv4(17, 56)[..], &udp(60000, 6081, 36), &header, &ipv4(253, 20)].concat();
+        let packet = decode(&bytes);
+        assert_eq!((packet.envelope, subject(&packet)), (Envelope::Inline(None), vec![Layer::Ipv4]));
+    }
+
+    #[test]
+    fn a_tunnel_cut_within_its_header_is_no_envelope() {
+        let bytes = geneve(0x0800, &[]);
+        let packet = decode(&bytes[..40]);
+        assert_eq!((packet.envelope, packet.subject), (Envelope::Bare, 0));
+    }
+}

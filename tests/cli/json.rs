@@ -63,3 +63,25 @@ fn the_schema_refuses_what_is_not_in_it() {
     packet["mirror"]["vni"] = "9325541".into();
     assert!(schemas.validate(&packet, index).is_err(), "a number as text");
 }
+
+#[test]
+fn names_from_the_aws_cli_stand_beside_the_identity() {
+    let (sessions, enis) =
+        ["aws/describe-traffic-mirror-sessions.json", "aws/describe-network-interfaces.json"]
+            .map(fixture)
+            .into();
+    let output = Command::new(mirrorscope_bin())
+        .args(["read", "--json", "--sessions"])
+        .arg(sessions)
+        .arg("--enis")
+        .arg(enis)
+        .arg(fixture("mirror/ssm-tcp443.pcap"))
+        .output()
+        .expect("the program starts");
+    let (schemas, index) = schema();
+    for line in output.stdout.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
+        let packet: serde_json::Value = serde_json::from_slice(line).expect("it is JSON");
+        assert_eq!(packet["mirror"]["name"], "mirror-source");
+        assert!(schemas.validate(&packet, index).is_ok());
+    }
+}
