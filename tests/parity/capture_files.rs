@@ -208,7 +208,7 @@ fn captures_with_damaged_packets_keep_their_framing() {
             .args([captures.join(&file.name), path.clone()])
             .output();
         let Ok(output) = output else {
-            println!("SKIPPED: editcap is not installed (apt-get install wireshark-common)");
+            mirrorscope_tests::skip("editcap is not installed (apt-get install wireshark-common)");
             return;
         };
         if output.status.success() && !EXCEPTIONS.iter().any(|(name, ..)| *name == file.name) {
@@ -296,7 +296,7 @@ fn captures() -> Option<PathBuf> {
     if captures.join("MANIFEST.tsv").exists() {
         return Some(captures);
     }
-    println!("SKIPPED: no captures at {} (set MIRRORSCOPE_SHARED)", captures.display());
+    mirrorscope_tests::skip(&format!("no captures at {} (set MIRRORSCOPE_SHARED)", captures.display()));
     None
 }
 
@@ -317,7 +317,7 @@ fn capinfos(captures: &Path, files: &[File]) -> Option<BTreeMap<String, Summary>
     let names = files.iter().map(|file| file.name.as_str());
     let output = Command::new("capinfos").args(["-TMrcdaeSQ"]).args(names).current_dir(captures).output();
     let Ok(output) = output else {
-        println!("SKIPPED: capinfos is not installed (apt-get install wireshark-common)");
+        mirrorscope_tests::skip("capinfos is not installed (apt-get install wireshark-common)");
         return None;
     };
     let text = String::from_utf8_lossy(&output.stdout);
@@ -350,7 +350,7 @@ fn tshark(path: &Path) -> Option<Vec<(i64, u32, u32)>> {
         "-r",
     ]);
     let Ok(output) = command.arg(path).output() else {
-        println!("SKIPPED: tshark is not installed (apt-get install tshark)");
+        mirrorscope_tests::skip("tshark is not installed (apt-get install tshark)");
         return None;
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

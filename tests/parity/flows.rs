@@ -154,7 +154,7 @@ fn captures() -> Option<PathBuf> {
     if captures.is_dir() {
         return Some(captures);
     }
-    eprintln!("SKIPPED: no captures at {}; set MIRRORSCOPE_SHARED", captures.display());
+    mirrorscope_tests::skip(&format!("no captures at {}; set MIRRORSCOPE_SHARED", captures.display()));
     None
 }
 
@@ -227,7 +227,7 @@ fn tshark(path: &Path) -> Option<(Vec<Flow>, Analysis)> {
     command.args(["-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE"]);
     command.args(FIELDS.iter().flat_map(|field| ["-e", field]));
     let Ok(output) = command.arg("-r").arg(path).output() else {
-        eprintln!("SKIPPED: tshark is not there; `apt-get install tshark` brings it");
+        mirrorscope_tests::skip("tshark is not there; `apt-get install tshark` brings it");
         return None;
     };
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
