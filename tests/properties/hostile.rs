@@ -141,7 +141,7 @@ fn assert_well_formed(packet: &Packet<'_>) {
         assert!(span.offset <= span.payload && span.payload <= len && span.limit <= len, "{span:?}");
         assert!(span.limit <= span.end || span.payload == span.limit, "{span:?}");
     }
-    for [outer, inner] in layers.array_windows() {
+    for (outer, inner) in layers.iter().zip(layers.iter().skip(1)) {
         assert!(inner.offset == outer.payload && inner.limit <= outer.limit, "{outer:?} {inner:?}");
     }
     assert!(packet.subject_bytes().len() as u32 <= len);
