@@ -9,8 +9,8 @@ use mirrorscope_core::{
     aws::mirror::{MirrorIdentity, NameOf},
     flow::{
         Endpoint, FlowCounters, FlowOptions, FlowRecord, FlowTable, Report, SortKey,
+        options::{DEFAULT_MAX_FLOWS, LARGEST_MAX_FLOWS},
         report::LeftOut,
-        table::{DEFAULT_MAX_FLOWS, LARGEST_MAX_FLOWS},
     },
     sinks::{
         flows::{self, Protocol},
@@ -150,7 +150,7 @@ impl Args {
 
 fn timeout_ns(seconds: u32) -> u64 {
     match seconds {
-        0 => mirrorscope_core::flow::table::NEVER_NS,
+        0 => mirrorscope_core::flow::options::NEVER_NS,
         _ => u64::from(seconds) * 1_000_000_000,
     }
 }
@@ -191,7 +191,7 @@ impl Sink for Collector {
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
         let report = &mut self.report;
-        self.table.observe(packet, &mut |flow| report.push(flow));
+        self.table.gather(packet, &mut |flow| report.push(flow));
         Ok(())
     }
 
