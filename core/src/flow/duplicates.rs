@@ -48,24 +48,27 @@ pub(crate) struct Duplicates {
     buckets: Box<[Bucket]>,
 }
 
-/// A few packets by what they look like, and how often each session has shown them.
+/// A few packets by what they look like, and how often each of the sessions that showed it has shown it. The highest
+/// of the counts is how many packets look like this.
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Bucket {
     /// 0 for an empty place.
     fingerprints: [u64; WAYS],
     seen: [u32; WAYS],
-    copies: [Copies; WAYS],
+    sessions: [Sessions; WAYS],
+    counts: [Counts; WAYS],
 }
 
-const EMPTY: Bucket = Bucket { fingerprints: [0; WAYS], seen: [0; WAYS], copies: [Copies::NONE; WAYS] };
+type Sessions = [u16; MAX_SESSIONS];
+type Counts = [u8; MAX_SESSIONS];
 
-/// How often each session has shown a packet. The highest of the counts is how many packets look like this.
-#[derive(Clone, Copy, Debug)]
-struct Copies {
-    sessions: [u16; MAX_SESSIONS],
-    counts: [u8; MAX_SESSIONS],
-}
+const EMPTY: Bucket = Bucket {
+    fingerprints: [0; WAYS],
+    seen: [0; WAYS],
+    sessions: [[NOBODY; MAX_SESSIONS]; WAYS],
+    counts: [[0; MAX_SESSIONS]; WAYS],
+};
 
 impl Duplicates {
     /// Room for at least `capacity` packets.
@@ -147,8 +150,8 @@ impl Bucket {
         if let Some(at) = known
             && is_near(self.seen[at], now)
         {
-            let [first, ..] = self.copies[at].sessions;
-            return match self.copies[at].add(session) {
+            let [first, ..] = self.sessions[at];
+            return match verdict(&mut self.sessions[at], &mut self.counts[at], session) {
                 Verdict::Copy => Some(first),
                 Verdict::New => {
                     self.seen[at] = now;
@@ -159,7 +162,8 @@ impl Bucket {
         let at = known.unwrap_or_else(|| self.oldest(now));
         self.fingerprints[at] = fingerprint;
         self.seen[at] = now;
-        self.copies[at] = Copies::first(session);
+        self.sessions[at] = [session, NOBODY, NOBODY];
+        self.counts[at] = [1, 0, 0];
         None
     }
 
@@ -192,31 +196,23 @@ enum Verdict {
     Copy,
 }
 
-impl Copies {
-    const NONE: Self = Self { sessions: [NOBODY; MAX_SESSIONS], counts: [0; MAX_SESSIONS] };
-
-    #[inline]
-    fn first(session: u16) -> Self {
-        Self { sessions: [session, NOBODY, NOBODY], counts: [1, 0, 0] }
+/// Counts that `session` shows a packet once more.
+fn verdict(sessions: &mut Sessions, counts: &mut Counts, session: u16) -> Verdict {
+    let known = |slot: &u16| *slot == session || *slot == NOBODY;
+    let Some(at) = sessions.iter().position(known) else { return Verdict::Copy };
+    sessions[at] = session;
+    if counts[at] == u8::MAX {
+        halve(counts);
     }
+    let packets = counts.iter().copied().max();
+    counts[at] += 1;
+    if Some(counts[at]) <= packets { Verdict::Copy } else { Verdict::New }
+}
 
-    fn add(&mut self, session: u16) -> Verdict {
-        let known = |slot: &u16| *slot == session || *slot == NOBODY;
-        let Some(at) = self.sessions.iter().position(known) else { return Verdict::Copy };
-        self.sessions[at] = session;
-        if self.counts[at] == u8::MAX {
-            self.halve();
-        }
-        let packets = self.counts.into_iter().max();
-        self.counts[at] += 1;
-        if Some(self.counts[at]) <= packets { Verdict::Copy } else { Verdict::New }
-    }
-
-    /// Keeps the counters from overflowing, and how far each is behind the others.
-    fn halve(&mut self) {
-        const HALF: u8 = u8::MAX / 2;
-        self.counts = self.counts.map(|count| count.saturating_sub(HALF));
-    }
+/// Keeps the counters from overflowing, and how far each is behind the others.
+fn halve(counts: &mut Counts) {
+    const HALF: u8 = u8::MAX / 2;
+    counts.iter_mut().for_each(|count| *count = count.saturating_sub(HALF));
 }
 
 #[cfg(test)]
