@@ -70,7 +70,8 @@ fn files(dir: &Path) -> Vec<PathBuf> {
 #[test]
 fn the_missions_and_made_up_flows_keep_to_the_schema() {
     let made_up = scratch("schema.pcap");
-    let shape = "send --generate --packets 3000 --flows 200 --sessions 3 --inline 0.2 --ipv6 0.2 --loss 0.01 -q -w";
+    let shape =
+        "send --generate --packets 3000 --flows 200 --sessions 3 --inline 0.2 --ipv6 0.2 --loss 0.01 -q -w";
     mirrorscope(&shape.split(' ').chain([&*made_up]).collect::<Vec<_>>());
     let captures = ["mirror/ping-curl-traceroute.pcap", "mirror/ssm-tcp443.pcap"].map(fixture);
     assert_valid(&[&captures[..], &[made_up.into()]].concat());

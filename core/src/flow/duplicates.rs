@@ -80,20 +80,20 @@ impl Duplicates {
     /// Notes a packet that `session` mirrored. For a copy: the session that showed the packet first.
     #[inline]
     pub(crate) fn observe(&mut self, session: u16, fingerprint: u64, now_ns: i64) -> Option<u16> {
-        self.bucket(fingerprint).observe(session, fingerprint, (now_ns >> UNIT_BITS) as u32)
+        let place = self.place(fingerprint);
+        self.buckets[place].observe(session, fingerprint, (now_ns >> UNIT_BITS) as u32)
     }
 
     /// Reads the bucket of a packet that will soon be observed, so that it is at hand then.
     #[inline]
-    pub(crate) fn look_ahead(&mut self, fingerprint: u64) -> u64 {
-        self.bucket(fingerprint).fingerprints[0]
+    pub(crate) fn look_ahead(&self, fingerprint: u64) -> u64 {
+        self.buckets[self.place(fingerprint)].fingerprints[0]
     }
 
     #[inline]
-    fn bucket(&mut self, fingerprint: u64) -> &mut Bucket {
+    fn place(&self, fingerprint: u64) -> usize {
         // The length is a power of two.
-        let at = fingerprint as usize & (self.buckets.len() - 1);
-        &mut self.buckets[at]
+        fingerprint as usize & (self.buckets.len() - 1)
     }
 
     /// What copies of a packet have in common, and no other packet has; never 0.

@@ -19,8 +19,8 @@ pub(crate) const NOBODY: u16 = u16::MAX;
 /// A flow under observation.
 ///
 /// The time to count a packet is the time to fetch these lines from memory. So what every packet touches lies in
-/// four cache lines, of which a packet needs three: the key and whose turn it is, the counters of each direction,
-/// and where the TCP connection stands. What few packets touch comes last.
+/// four cache lines, of which a packet needs three: the key and who spoke last, the counters of each direction, and
+/// where the TCP connection stands. An answer touches one more. What few packets touch lies between and behind.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Flow {
@@ -39,11 +39,12 @@ pub(crate) struct Flow {
     /// When payload was sent last.
     talked_ns: i64,
     pub(crate) connection: Connection,
-    answers: Answers,
     pub(crate) neighbours: Neighbours,
     name: Option<Box<ServiceName>>,
-    flow_cookie: Option<u32>,
+    flow_cookie: u32,
     first_way: Way,
+    /// By the way that the answers went.
+    answers: [Answers; 2],
 }
 
 /// The counters of one direction that every protocol has: one cache line.
@@ -60,13 +61,12 @@ struct Counters {
     truncated: u64,
 }
 
-/// How long each way waited for the other's payload.
+/// How long one side waited for the other's payload.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answers {
-    /// By the way that the answer went.
-    count: [u32; 2],
-    sum_ns: [u64; 2],
-    max_ns: [u64; 2],
+    sum_ns: u64,
+    max_ns: u64,
+    count: u32,
 }
 
 impl Flow {
@@ -85,10 +85,10 @@ impl Flow {
             directions: [Counters::default(); 2],
             talked_ns: 0,
             connection: Connection::default(),
-            answers: Answers::default(),
             neighbours: Neighbours::default(),
+            answers: [Answers::default(); 2],
             name: None,
-            flow_cookie: None,
+            flow_cookie: 0,
             first_way: arrival.way,
         }
     }
@@ -100,8 +100,10 @@ impl Flow {
         let Arrival { way, now_ns, .. } = *arrival;
         self.directions[way as usize].count(arrival);
         self.last_ns = self.last_ns.max(now_ns);
-        if !self.knows_cookie && arrival.flow_cookie.is_some() {
-            (self.flow_cookie, self.knows_cookie) = (arrival.flow_cookie, true);
+        if !self.knows_cookie
+            && let Some(flow_cookie) = arrival.flow_cookie
+        {
+            (self.flow_cookie, self.knows_cookie) = (flow_cookie, true);
         }
         let is_new_payload = match &arrival.segment {
             Some(segment) => self.connection.observe(way, segment, Moment { now_ns, observer }),
@@ -124,7 +126,7 @@ impl Flow {
     fn hear(&mut self, way: Way, now_ns: i64) {
         if self.talker == Some(way.opposite()) {
             let waited_ns = now_ns.saturating_sub(self.talked_ns).max(0);
-            self.answers.note(way, waited_ns as u64);
+            self.answers[way as usize].note(waited_ns as u64);
         }
         (self.talker, self.talked_ns) = (Some(way), now_ns);
     }
@@ -132,7 +134,10 @@ impl Flow {
     /// Tells memory that a packet for this flow comes: reads what it will touch.
     #[inline]
     pub(crate) fn look_ahead(&self, way: Way) -> u64 {
-        self.last_ns as u64 ^ self.directions[way as usize].packets ^ self.talked_ns as u64
+        self.last_ns as u64
+            ^ self.directions[way as usize].packets
+            ^ self.talked_ns as u64
+            ^ self.answers[0].sum_ns
     }
 
     /// Counts a copy of a packet of this flow.
@@ -173,11 +178,14 @@ impl Flow {
             mine.absorb(theirs);
         }
         self.connection.absorb(&other.connection);
-        self.answers.absorb(&other.answers);
+        for (mine, theirs) in self.answers.iter_mut().zip(&other.answers) {
+            mine.absorb(theirs);
+        }
         self.last_ns = self.last_ns.max(other.last_ns);
         self.name = self.name.take().or(other.name.take());
-        self.flow_cookie = self.flow_cookie.or(other.flow_cookie);
-        self.knows_cookie |= other.knows_cookie;
+        if !self.knows_cookie {
+            (self.flow_cookie, self.knows_cookie) = (other.flow_cookie, other.knows_cookie);
+        }
     }
 
     fn look_for_name(&mut self, payload: &[u8]) {
@@ -206,6 +214,7 @@ impl Flow {
     pub(crate) fn record(&self, session: impl Fn(u16) -> Session, end: Option<EndReason>) -> FlowRecord {
         let client = self.client();
         let server = client.opposite();
+        let answers = &self.answers[server as usize];
         let [first, others @ ..] = self.sessions;
         let others = others.into_iter().filter(|other| *other != NOBODY);
         FlowRecord {
@@ -222,11 +231,11 @@ impl Flow {
             end,
             handshake_rtt_ns: self.connection.handshake_rtt_ns(),
             server_rtt_ns: self.connection.server_rtt_ns(),
-            responses: self.answers.count[server as usize],
-            response_sum_ns: self.answers.sum_ns[server as usize],
-            response_max_ns: self.answers.max_ns[server as usize],
+            responses: answers.count,
+            response_sum_ns: answers.sum_ns,
+            response_max_ns: answers.max_ns,
             name: self.name.as_deref().cloned(),
-            flow_cookie: self.flow_cookie,
+            flow_cookie: self.knows_cookie.then_some(self.flow_cookie),
         }
     }
 
@@ -293,19 +302,16 @@ impl Counters {
 }
 
 impl Answers {
-    fn note(&mut self, way: Way, waited_ns: u64) {
-        let at = way as usize;
-        self.count[at] += 1;
-        self.sum_ns[at] = self.sum_ns[at].saturating_add(waited_ns);
-        self.max_ns[at] = self.max_ns[at].max(waited_ns);
+    fn note(&mut self, waited_ns: u64) {
+        self.count += 1;
+        self.sum_ns = self.sum_ns.saturating_add(waited_ns);
+        self.max_ns = self.max_ns.max(waited_ns);
     }
 
     fn absorb(&mut self, other: &Self) {
-        for at in 0..2 {
-            self.count[at] += other.count[at];
-            self.sum_ns[at] = self.sum_ns[at].saturating_add(other.sum_ns[at]);
-            self.max_ns[at] = self.max_ns[at].max(other.max_ns[at]);
-        }
+        self.count += other.count;
+        self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
     }
 }
 
@@ -321,6 +327,7 @@ mod tests {
         assert_eq!(offset_of!(Flow, talked_ns), 192);
         let line_end = offset_of!(Flow, connection) + Connection::HOT_LEN;
         assert!(line_end <= 256, "{line_end}");
+        assert_eq!(offset_of!(Flow, answers), 384);
         assert!(size_of::<Flow>() <= 448, "{}", size_of::<Flow>());
     }
 }

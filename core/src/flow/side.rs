@@ -65,6 +65,17 @@ pub(super) struct Hole {
     pub(super) end: u32,
 }
 
+/// What a SYN is to a direction of which something was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Syn {
+    /// The one that the direction began with.
+    Repeated,
+    /// That one too, but it comes behind the first segment of the direction.
+    Overtaken,
+    /// The first one seen, or that of a server that answers anew.
+    Other,
+}
+
 /// How far `a` lies behind `b` in the circle of sequence numbers; negative if before.
 #[inline]
 pub(super) fn distance(a: u32, b: u32) -> i32 {
@@ -111,28 +122,26 @@ impl Side {
         repeats || self.began_behind(trouble, segment)
     }
 
-    /// A SYN that is not the one seen before: the first one seen, or that of a server that answers anew.
-    #[inline]
-    pub(super) fn restarts(&self, trouble: &Trouble, segment: &Segment) -> bool {
-        segment.has(SYN) && !self.is_begun_by(trouble, segment)
-    }
-
     /// Whether a SYN was overtaken by the first segment behind it.
-    #[inline]
     fn began_behind(&self, trouble: &Trouble, segment: &Segment) -> bool {
         segment.has(SYN)
             && self.knows & (KNOWS_SEQ | KNOWS_SYN) == KNOWS_SEQ
             && trouble.base_seq == segment.seq.wrapping_add(1)
     }
 
-    /// Moves the beginning back to a SYN that was overtaken; tells whether `segment` is one.
-    #[inline]
-    pub(super) fn begins_behind(&mut self, trouble: &mut Trouble, segment: &Segment) -> bool {
-        let began_behind = self.began_behind(trouble, segment);
-        if began_behind {
+    /// What a SYN says of a direction that was seen before. Never inlined: the compiler would read `trouble` for
+    /// every segment.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn judge_syn(&mut self, trouble: &mut Trouble, segment: &Segment) -> Syn {
+        if self.began_behind(trouble, segment) {
             (trouble.base_seq, self.knows) = (segment.seq, self.knows | KNOWS_SYN);
+            Syn::Overtaken
+        } else if self.is_begun_by(trouble, segment) {
+            Syn::Repeated
+        } else {
+            Syn::Other
         }
-        began_behind
     }
 
     #[inline]

@@ -231,10 +231,10 @@ impl FlowTable {
     /// Reads what counting will touch, so that it is at hand then, and notes which flows it will probably be.
     fn look_ahead(&mut self, waiting: &mut [Arrival]) {
         let mut seen = 0;
+        if let Some(duplicates) = &self.duplicates {
+            seen = waiting.iter().fold(0, |seen, arrival| seen ^ duplicates.look_ahead(arrival.fingerprint));
+        }
         for arrival in waiting.iter_mut() {
-            if let Some(duplicates) = &mut self.duplicates {
-                seen ^= duplicates.look_ahead(arrival.fingerprint);
-            }
             arrival.hint = self.index.find(arrival.index_hash(arrival.session), |_| true);
         }
         for arrival in waiting.iter() {

@@ -14,7 +14,7 @@
 use super::{
     key::Way,
     segment::Segment,
-    side::{KNOWS_ACK, KNOWS_SEQ, KNOWS_SYN, MAX_JUMP, PROBED, Side, Trouble, distance},
+    side::{KNOWS_ACK, KNOWS_SEQ, KNOWS_SYN, MAX_JUMP, PROBED, Side, Syn, Trouble, distance},
 };
 
 pub use super::{segment::flag, side::MAX_HOLES};
@@ -181,13 +181,19 @@ impl Connection {
         let peer_window = (peer.knows & KNOWS_ACK != 0).then_some(peer.window);
         let (side, trouble) = (&mut self.sides[way as usize], &mut self.troubles[way as usize]);
         let ahead = distance(segment.seq, side.next_seq);
-        let is_elsewhere = ahead.unsigned_abs() > MAX_JUMP || side.restarts(trouble, segment);
-        if side.knows & KNOWS_SEQ == 0 || is_elsewhere {
+        if side.knows & KNOWS_SEQ == 0 || ahead.unsigned_abs() > MAX_JUMP {
             side.start(trouble, segment, at);
             return true;
         }
-        if side.begins_behind(trouble, segment) {
-            return false;
+        if segment.has(SYN) {
+            match side.judge_syn(trouble, segment) {
+                Syn::Overtaken => return false,
+                Syn::Repeated => {}
+                Syn::Other => {
+                    side.start(trouble, segment, at);
+                    return true;
+                }
+            }
         }
         let was_probed = side.knows & PROBED != 0;
         side.knows &= !PROBED;
