@@ -12,7 +12,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use mirrorscope_core::capture::CaptureReader;
-use mirrorscope_core::flow::{DirectionRecord, FlowOptions, FlowRecord, FlowTable, table::NEVER_NS};
+use mirrorscope_core::flow::{DirectionRecord, FlowOptions, FlowRecord, FlowTable, options::NEVER_NS};
 use mirrorscope_core::{Decoder, Packet};
 
 /// Smaller captures are single packets of odd protocols, without conversations to speak of.

@@ -6,11 +6,11 @@ use clap::{Args as ClapArgs, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use mirrorscope_core::{
     Packet,
-    aws::mirror::{MirrorIdentity, NameOf},
+    aws::mirror::NameOf,
     flow::{
         Endpoint, FlowCounters, FlowOptions, FlowRecord, FlowTable, Report, SortKey,
+        options::{DEFAULT_MAX_FLOWS, LARGEST_MAX_FLOWS},
         report::LeftOut,
-        table::{DEFAULT_MAX_FLOWS, LARGEST_MAX_FLOWS},
     },
     sinks::{
         flows::{self, Protocol},
@@ -18,7 +18,7 @@ use mirrorscope_core::{
     },
 };
 
-use super::input::Input;
+use super::{aws::files::SourceFiles, input::Input};
 use crate::{failure::Failure, output::Output, pipeline::Sink};
 
 /// Print the flows of a capture: who talked to whom inside the mirrored traffic
@@ -30,6 +30,8 @@ use crate::{failure::Failure, output::Output, pipeline::Sink};
 Examples:
   mirrorscope flows mirror.pcap                          a table, the busiest flow first
   mirrorscope flows --sort loss --top 10 mirror.pcap     where the mirror lost most
+  mirrorscope flows mirror.pcap 'tcp and port 443'        only some packets, in tcpdump's filter language
+  mirrorscope flows --enis enis.json --sessions sessions.json mirror.pcap    with the names of the mirrored
   mirrorscope flows --csv mirror.pcap > flows.csv
   mirrorscope flows --json mirror.pcap | jq 'select(.sent.retransmissions > 0)'
 
@@ -39,6 +41,9 @@ Exit status: 0 done, 1 failed, 2 the capture is damaged (packets before the dama
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
+
+    #[command(flatten)]
+    sources: SourceFiles,
 
     /// Print one JSON object a flow
     #[arg(long, conflicts_with = "csv")]
@@ -107,13 +112,15 @@ fn max_flows(text: &str) -> Result<usize, String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let names = args.sources.names()?;
     let limit = args.top.unwrap_or(args.max_flows);
     let mut collector =
         Collector { table: FlowTable::new(args.options()), report: Report::new(args.sort.0, limit) };
     let result = args.input.run(true, &mut collector);
     let counters = collector.table.counters();
     let (records, left_out) = collector.report.finish();
-    let name_of: NameOf<'_> = &|_: &MirrorIdentity| None;
+    let lookup = names.lookup();
+    let name_of: NameOf<'_> = &|identity| lookup(identity);
     let mut output = Output::new();
     if args.csv {
         output.print(flows::print_csv_header)?;
@@ -150,7 +157,7 @@ impl Args {
 
 fn timeout_ns(seconds: u32) -> u64 {
     match seconds {
-        0 => mirrorscope_core::flow::table::NEVER_NS,
+        0 => mirrorscope_core::flow::options::NEVER_NS,
         _ => u64::from(seconds) * 1_000_000_000,
     }
 }
@@ -191,7 +198,7 @@ impl Sink for Collector {
     #[inline]
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
         let report = &mut self.report;
-        self.table.observe(packet, &mut |flow| report.push(flow));
+        self.table.gather(packet, &mut |flow| report.push(flow));
         Ok(())
     }
 

@@ -20,10 +20,7 @@ use core::hash::{BuildHasher, Hasher};
 
 use foldhash::quality::FixedState;
 
-use super::{
-    key::{Sighting, TCP, UDP},
-    recent::Recent,
-};
+use super::key::{Sighting, TCP, UDP};
 
 /// How far apart the copies of a packet may be.
 pub const WINDOW_NS: u64 = 1_000_000_000;
@@ -34,69 +31,103 @@ pub const DEFAULT_CAPACITY: usize = 65_536;
 const COMPARED_LEN: usize = 36;
 /// Sessions whose copies of one packet are counted; those of further sessions are copies always.
 const MAX_SESSIONS: usize = 3;
-const NOBODY: u32 = u32::MAX;
+const NOBODY: u16 = u16::MAX;
+/// Packets that share a bucket: a new one replaces an empty place or the oldest.
+const WAYS: usize = 3;
+/// Times are kept in units of 65,536 ns, and so come round after three days.
+const UNIT_BITS: u32 = 16;
+const WINDOW_UNITS: u32 = (WINDOW_NS >> UNIT_BITS) as u32;
 
 /// Recognises copies among recent packets.
+///
+/// The size never changes, and a packet touches one bucket, which is one cache line, whatever the traffic. Who fills
+/// it with rubbish makes it forget sooner and nothing else.
 #[derive(Clone, Debug)]
 pub(crate) struct Duplicates {
     hasher: FixedState,
-    recent: Recent<Copies>,
+    buckets: Box<[Bucket]>,
 }
 
-/// How often each session has shown a packet.
-#[derive(Clone, Copy, Debug)]
-struct Copies {
-    sessions: [u32; MAX_SESSIONS],
-    counts: [u8; MAX_SESSIONS],
-    /// How many packets that look like this there were: the highest of the counts.
-    packets: u8,
+/// A few packets by what they look like, and how often each of the sessions that showed it has shown it. The highest
+/// of the counts is how many packets look like this.
+#[derive(Clone, Debug)]
+#[repr(align(64))]
+struct Bucket {
+    /// 0 for an empty place.
+    fingerprints: [u64; WAYS],
+    seen: [u32; WAYS],
+    sessions: [Sessions; WAYS],
+    counts: [Counts; WAYS],
 }
 
-impl Default for Copies {
-    fn default() -> Self {
-        Self { sessions: [NOBODY; MAX_SESSIONS], counts: [0; MAX_SESSIONS], packets: 0 }
-    }
-}
+type Sessions = [u16; MAX_SESSIONS];
+type Counts = [u8; MAX_SESSIONS];
+
+const EMPTY: Bucket = Bucket {
+    fingerprints: [0; WAYS],
+    seen: [0; WAYS],
+    sessions: [[NOBODY; MAX_SESSIONS]; WAYS],
+    counts: [[0; MAX_SESSIONS]; WAYS],
+};
 
 impl Duplicates {
+    /// Room for at least `capacity` packets.
     pub(crate) fn new(hasher: FixedState, capacity: usize) -> Self {
-        Self { hasher, recent: Recent::new(capacity, WINDOW_NS) }
+        let len = capacity.div_ceil(WAYS).next_power_of_two();
+        Self { hasher, buckets: vec![EMPTY; len].into() }
     }
 
     /// Notes a packet that `session` mirrored. For a copy: the session that showed the packet first.
     #[inline]
-    pub(crate) fn observe(
-        &mut self,
-        session: u32,
-        tuple_hash: u64,
-        sighting: &Sighting<'_>,
-        now_ns: i64,
-    ) -> Option<u32> {
-        let fingerprint = self.fingerprint(tuple_hash, sighting);
-        let Some(copies) = self.recent.find(fingerprint, now_ns) else {
-            self.recent.insert(fingerprint, now_ns, Copies::first(session));
-            return None;
-        };
-        let [first, ..] = copies.sessions;
-        if copies.add(session) == Verdict::Copy {
-            return Some(first);
-        }
-        let copies = *copies;
-        self.recent.insert(fingerprint, now_ns, copies);
-        None
+    pub(crate) fn observe(&mut self, session: u16, fingerprint: u64, now_ns: i64) -> Option<u16> {
+        let place = self.place(fingerprint);
+        self.buckets[place].observe(session, fingerprint, (now_ns >> UNIT_BITS) as u32)
+    }
+
+    /// Reads the bucket of a packet that will soon be observed, so that it is at hand then.
+    #[inline]
+    pub(crate) fn look_ahead(&self, fingerprint: u64) -> u64 {
+        self.buckets[self.place(fingerprint)].fingerprints[0]
     }
 
     #[inline]
-    fn fingerprint(&self, tuple_hash: u64, sighting: &Sighting<'_>) -> u64 {
+    fn place(&self, fingerprint: u64) -> usize {
+        // The length is a power of two.
+        fingerprint as usize & (self.buckets.len() - 1)
+    }
+
+    /// What copies of a packet have in common, and no other packet has; never 0.
+    #[inline]
+    pub(crate) fn fingerprint(&self, tuple_hash: u64, sighting: &Sighting<'_>) -> u64 {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u64(tuple_hash ^ sighting.way as u64);
         hasher.write_u64(sighting.mark);
         hasher.write_u32(sighting.transport_len);
-        let (before, behind) = around_checksum(sighting);
-        hasher.write(before);
-        hasher.write(behind);
-        hasher.finish()
+        match tcp_header(sighting) {
+            Some((before, behind)) => {
+                before.into_iter().for_each(|word| hasher.write_u64(word));
+                hasher.write_u16(behind);
+            }
+            None => {
+                let (before, behind) = around_checksum(sighting);
+                hasher.write(before);
+                hasher.write(behind);
+            }
+        }
+        hasher.finish().max(1)
     }
+}
+
+/// The octets of a whole TCP header before and behind its checksum.
+#[inline]
+fn tcp_header(sighting: &Sighting<'_>) -> Option<([u64; 2], u16)> {
+    if sighting.tuple.protocol != TCP || sighting.is_later_fragment() {
+        return None;
+    }
+    let (first, rest) = sighting.transport.split_first_chunk()?;
+    let (second, rest) = rest.split_first_chunk()?;
+    let [_, _, behind @ ..] = *rest.first_chunk::<4>()?;
+    Some(([u64::from_be_bytes(*first), u64::from_be_bytes(*second)], u16::from_be_bytes(behind)))
 }
 
 /// The compared octets before and behind the transport's checksum.
@@ -105,11 +136,58 @@ fn around_checksum<'a>(sighting: &Sighting<'a>) -> (&'a [u8], &'a [u8]) {
     let octets = sighting.transport;
     let upto = |len: usize| octets.get(..len).unwrap_or(octets);
     let between = |from: usize, to: usize| octets.get(from..to.min(octets.len())).unwrap_or_default();
-    match (sighting.tuple.protocol, sighting.fragment.is_some_and(|fragment| !fragment.is_first)) {
+    match (sighting.tuple.protocol, sighting.is_later_fragment()) {
         (TCP, false) => (upto(16), between(18, 20)),
         (UDP, false) => (upto(6), between(8, COMPARED_LEN)),
         _ => (upto(COMPARED_LEN), &[]),
     }
+}
+
+impl Bucket {
+    #[inline]
+    fn observe(&mut self, session: u16, fingerprint: u64, now: u32) -> Option<u16> {
+        let known = self.fingerprints.iter().position(|known| *known == fingerprint);
+        if let Some(at) = known
+            && is_near(self.seen[at], now)
+        {
+            let [first, ..] = self.sessions[at];
+            return match verdict(&mut self.sessions[at], &mut self.counts[at], session) {
+                Verdict::Copy => Some(first),
+                Verdict::New => {
+                    self.seen[at] = now;
+                    None
+                }
+            };
+        }
+        let at = known.unwrap_or_else(|| self.oldest(now));
+        self.fingerprints[at] = fingerprint;
+        self.seen[at] = now;
+        self.sessions[at] = [session, NOBODY, NOBODY];
+        self.counts[at] = [1, 0, 0];
+        None
+    }
+
+    #[inline]
+    fn oldest(&self, now: u32) -> usize {
+        let mut oldest = (0, 0);
+        for (at, (fingerprint, seen)) in self.fingerprints.iter().zip(self.seen).enumerate() {
+            if *fingerprint == 0 {
+                return at;
+            }
+            oldest = oldest.max((apart(seen, now), at));
+        }
+        oldest.1
+    }
+}
+
+#[inline]
+fn apart(seen: u32, now: u32) -> u32 {
+    (now.wrapping_sub(seen) as i32).unsigned_abs()
+}
+
+#[inline]
+fn is_near(seen: u32, now: u32) -> bool {
+    apart(seen, now) <= WINDOW_UNITS
 }
 
 #[derive(PartialEq, Eq)]
@@ -118,35 +196,23 @@ enum Verdict {
     Copy,
 }
 
-impl Copies {
-    #[inline]
-    fn first(session: u32) -> Self {
-        let mut copies = Self { packets: 1, ..Self::default() };
-        (copies.sessions[0], copies.counts[0]) = (session, 1);
-        copies
+/// Counts that `session` shows a packet once more.
+fn verdict(sessions: &mut Sessions, counts: &mut Counts, session: u16) -> Verdict {
+    let known = |slot: &u16| *slot == session || *slot == NOBODY;
+    let Some(at) = sessions.iter().position(known) else { return Verdict::Copy };
+    sessions[at] = session;
+    if counts[at] == u8::MAX {
+        halve(counts);
     }
+    let packets = counts.iter().copied().max();
+    counts[at] += 1;
+    if Some(counts[at]) <= packets { Verdict::Copy } else { Verdict::New }
+}
 
-    fn add(&mut self, session: u32) -> Verdict {
-        let known = |slot: &u32| *slot == session || *slot == NOBODY;
-        let Some(at) = self.sessions.iter().position(known) else { return Verdict::Copy };
-        self.sessions[at] = session;
-        if self.counts[at] == u8::MAX {
-            self.halve();
-        }
-        self.counts[at] += 1;
-        if self.counts[at] <= self.packets {
-            return Verdict::Copy;
-        }
-        self.packets = self.counts[at];
-        Verdict::New
-    }
-
-    /// Keeps the counters from overflowing, and how far each is behind the others.
-    fn halve(&mut self) {
-        const HALF: u8 = u8::MAX / 2;
-        self.packets = self.packets.saturating_sub(HALF);
-        self.counts = self.counts.map(|count| count.saturating_sub(HALF));
-    }
+/// Keeps the counters from overflowing, and how far each is behind the others.
+fn halve(counts: &mut Counts) {
+    const HALF: u8 = u8::MAX / 2;
+    counts.iter_mut().for_each(|count| *count = count.saturating_sub(HALF));
 }
 
 #[cfg(test)]
@@ -161,9 +227,10 @@ mod tests {
         Sighting { tuple, way, fragment: None, mark: 0, transport, transport_len: transport.len() as u32 }
     }
 
-    fn verdicts(seen: &[(u32, i64)]) -> Vec<Option<u32>> {
+    fn verdicts(seen: &[(u16, i64)]) -> Vec<Option<u16>> {
         let mut duplicates = Duplicates::new(FixedState::default(), 16);
-        seen.iter().map(|(session, ms)| duplicates.observe(*session, 1, &packet(&[0; 20]), ms * MS)).collect()
+        let fingerprint = duplicates.fingerprint(1, &packet(&[0; 20]));
+        seen.iter().map(|(session, ms)| duplicates.observe(*session, fingerprint, ms * MS)).collect()
     }
 
     #[test]
@@ -199,12 +266,30 @@ mod tests {
 
     #[test]
     fn checksums_do_not_count_and_directions_do() {
-        let mut duplicates = Duplicates::new(FixedState::default(), 16);
-        let mut other = [0; 20];
-        other[16..18].copy_from_slice(&[0xbe, 0xef]);
-        assert_eq!(duplicates.observe(1, 1, &packet(&[0; 20]), 0), None);
-        assert_eq!(duplicates.observe(2, 1, &packet(&other), 0), Some(1));
-        let back = Sighting { way: Way::Down, ..packet(&other) };
-        assert_eq!(duplicates.observe(2, 1, &back, 0), None);
+        let duplicates = Duplicates::new(FixedState::default(), 16);
+        let fingerprint = |sighting: &Sighting<'_>| duplicates.fingerprint(1, sighting);
+        let (mut unchecked, mut numbered) = ([0; 20], [0; 20]);
+        unchecked[16..18].copy_from_slice(&[0xbe, 0xef]);
+        numbered[19] = 1;
+        assert_eq!(fingerprint(&packet(&[0; 20])), fingerprint(&packet(&unchecked)));
+        assert_ne!(fingerprint(&packet(&[0; 20])), fingerprint(&packet(&numbered)));
+        let back = Sighting { way: Way::Down, ..packet(&unchecked) };
+        assert_ne!(fingerprint(&packet(&unchecked)), fingerprint(&back));
+    }
+
+    #[test]
+    fn a_full_bucket_forgets_its_oldest_packet() {
+        let mut duplicates = Duplicates::new(FixedState::default(), 1);
+        for fingerprint in 1..=4 {
+            assert_eq!(duplicates.observe(1, fingerprint, fingerprint as i64 * MS), None);
+        }
+        let copies =
+            [1, 2, 3, 4].map(|fingerprint| duplicates.buckets[0].fingerprints.contains(&fingerprint));
+        assert_eq!(copies, [false, true, true, true]);
+    }
+
+    #[test]
+    fn a_bucket_is_one_cache_line() {
+        assert_eq!(size_of::<Bucket>(), 64);
     }
 }

@@ -3,39 +3,48 @@
 use crate::sinks::sessions::Key as Session;
 
 use super::{
-    idle::Link,
-    key::{Sighting, TCP, Tuple, UDP, Way},
+    arrival::Arrival,
+    idle::{Class, Neighbours},
+    key::{TCP, Tuple, Way},
     record::{DirectionRecord, EndReason, FlowRecord},
     service::{self, ServiceName},
-    tcp::{Connection, Moment, Segment},
+    tcp::{Connection, Moment},
 };
 
 /// Mirror sessions that can share a flow: both ends, and two appliances between them.
 pub const MAX_SESSIONS: usize = 4;
 /// Marks the unused places of [`Flow::sessions`].
-pub(crate) const NOBODY: u32 = u32::MAX;
-const UDP_HEADER_LEN: u32 = 8;
+pub(crate) const NOBODY: u16 = u16::MAX;
 
 /// A flow under observation.
 ///
-/// The time to count a packet is the time to fetch these lines from memory. So they are in order of use: the key,
-/// TCP's two sides, what every packet touches, and the direction's own counters take a cache line each; what few
-/// packets touch comes last.
+/// The time to count a packet is the time to fetch these lines from memory. So what every packet touches lies in
+/// four cache lines, of which a packet needs three: the key and who spoke last, the counters of each direction, and
+/// where the TCP connection stands. An answer touches one more. What few packets touch lies between and behind.
 #[derive(Clone, Debug)]
-#[repr(C, align(128))]
+#[repr(C, align(64))]
 pub(crate) struct Flow {
     pub(crate) tuple: Tuple,
-    /// Indices of the sessions that mirror this flow, the first one first.
-    pub(crate) sessions: [u32; MAX_SESSIONS],
-    pub(crate) connection: Connection,
+    /// Numbers of the sessions that mirror this flow, the first one first.
+    pub(crate) sessions: [u16; MAX_SESSIONS],
     pub(crate) last_ns: i64,
-    pub(crate) link: Link,
-    directions: [Counters; 2],
-    answers: Answers,
-    name: Option<Box<ServiceName>>,
-    first_way: Way,
+    /// Since when it is where it is in its list, in the units of [`super::idle`].
+    pub(crate) listed: u32,
+    pub(crate) class: Class,
     name_attempts: u8,
-    flow_cookie: Option<u32>,
+    knows_cookie: bool,
+    /// Who sent payload last.
+    talker: Option<Way>,
+    directions: [Counters; 2],
+    /// When payload was sent last.
+    talked_ns: i64,
+    pub(crate) connection: Connection,
+    pub(crate) neighbours: Neighbours,
+    name: Option<Box<ServiceName>>,
+    flow_cookie: u32,
+    first_way: Way,
+    /// By the way that the answers went.
+    answers: [Answers; 2],
 }
 
 /// The counters of one direction that every protocol has: one cache line.
@@ -52,68 +61,83 @@ struct Counters {
     truncated: u64,
 }
 
-/// How long each way waited for the other's payload.
+/// How long one side waited for the other's payload.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answers {
-    /// Who sent payload last, and when.
-    last: Option<(Way, i64)>,
-    /// By the way that the answer went.
-    count: [u32; 2],
-    sum_ns: [u64; 2],
-    max_ns: [u64; 2],
-}
-
-/// What is counted of a packet besides what its headers say.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Size {
-    pub(crate) wire_len: u32,
-    pub(crate) is_truncated: bool,
-    pub(crate) flow_cookie: Option<u32>,
+    sum_ns: u64,
+    max_ns: u64,
+    count: u32,
 }
 
 impl Flow {
-    pub(crate) fn new(tuple: Tuple, session: u32, way: Way, now_ns: i64) -> Self {
+    pub(crate) fn new(arrival: &Arrival) -> Self {
         let mut sessions = [NOBODY; MAX_SESSIONS];
-        sessions[0] = session;
+        sessions[0] = arrival.session;
         Self {
-            tuple,
+            tuple: arrival.tuple,
             sessions,
-            connection: Connection::default(),
-            last_ns: now_ns,
-            link: Link::default(),
-            directions: [Counters::default(); 2],
-            answers: Answers::default(),
-            name: None,
-            first_way: way,
+            last_ns: arrival.now_ns,
+            listed: 0,
+            class: Class::default(),
             name_attempts: 0,
-            flow_cookie: None,
+            knows_cookie: false,
+            talker: None,
+            directions: [Counters::default(); 2],
+            talked_ns: 0,
+            connection: Connection::default(),
+            neighbours: Neighbours::default(),
+            answers: [Answers::default(); 2],
+            name: None,
+            flow_cookie: 0,
+            first_way: arrival.way,
         }
     }
 
-    /// Counts a packet of this flow.
+    /// Counts a packet of this flow, shown by its session number `observer`. Of its payload at least that part is
+    /// given in which a name may stand.
     #[inline]
-    pub(crate) fn observe(
-        &mut self,
-        sighting: &Sighting<'_>,
-        segment: Option<&Segment>,
-        size: Size,
-        at: Moment,
-    ) {
-        let way = sighting.way;
-        let (payload_at, payload_len) = payload(sighting, segment);
-        self.directions[way as usize].count(size, payload_len, at.now_ns);
-        self.last_ns = self.last_ns.max(at.now_ns);
-        self.flow_cookie = self.flow_cookie.or(size.flow_cookie);
-        let is_new_payload = match segment {
-            Some(segment) => self.connection.observe(way, segment, at),
-            None => payload_len > 0,
+    pub(crate) fn observe(&mut self, arrival: &Arrival, payload: &[u8], observer: u8) {
+        let Arrival { way, now_ns, .. } = *arrival;
+        self.directions[way as usize].count(arrival);
+        self.last_ns = self.last_ns.max(now_ns);
+        if !self.knows_cookie
+            && let Some(flow_cookie) = arrival.flow_cookie
+        {
+            (self.flow_cookie, self.knows_cookie) = (flow_cookie, true);
+        }
+        let is_new_payload = match &arrival.segment {
+            Some(segment) => self.connection.observe(way, segment, Moment { now_ns, observer }),
+            None => arrival.payload_len > 0,
         };
+        if arrival.is_fragment {
+            self.connection.lose_track(way);
+        }
         if is_new_payload {
-            self.answers.note(way, at.now_ns);
-            if self.name_attempts < service::MAX_ATTEMPTS && sighting.fragment.is_none() {
-                self.look_for_name(sighting, payload_at);
+            self.hear(way, now_ns);
+            if self.name_attempts < service::MAX_ATTEMPTS && !arrival.is_fragment {
+                self.name_attempts += 1;
+                self.look_for_name(payload);
             }
         }
+    }
+
+    /// Takes the first payload after the other side's as an answer.
+    #[inline]
+    fn hear(&mut self, way: Way, now_ns: i64) {
+        if self.talker == Some(way.opposite()) {
+            let waited_ns = now_ns.saturating_sub(self.talked_ns).max(0);
+            self.answers[way as usize].note(waited_ns as u64);
+        }
+        (self.talker, self.talked_ns) = (Some(way), now_ns);
+    }
+
+    /// Tells memory that a packet for this flow comes: reads what it will touch.
+    #[inline]
+    pub(crate) fn look_ahead(&self, way: Way) -> u64 {
+        self.last_ns as u64
+            ^ self.directions[way as usize].packets
+            ^ self.talked_ns as u64
+            ^ self.answers[0].sum_ns
     }
 
     /// Counts a copy of a packet of this flow.
@@ -132,19 +156,19 @@ impl Flow {
 
     /// The place of a session among those that mirror this flow, 0 for the first one.
     #[inline]
-    pub(crate) fn observer(&self, session: u32) -> Option<usize> {
+    pub(crate) fn observer(&self, session: u16) -> Option<usize> {
         self.sessions.iter().position(|known| *known == session)
     }
 
     /// Adds a session; gives its place, or `None` where there is no room.
-    pub(crate) fn add_session(&mut self, session: u32) -> Option<usize> {
+    pub(crate) fn add_session(&mut self, session: u16) -> Option<usize> {
         let place = self.observer(NOBODY)?;
         self.sessions[place] = session;
         Some(place)
     }
 
     /// The sessions that mirror this flow.
-    pub(crate) fn known_sessions(&self) -> impl Iterator<Item = (usize, u32)> + use<> {
+    pub(crate) fn known_sessions(&self) -> impl Iterator<Item = (usize, u16)> + use<> {
         self.sessions.into_iter().enumerate().filter(|(_, session)| *session != NOBODY)
     }
 
@@ -153,20 +177,21 @@ impl Flow {
         for (mine, theirs) in self.directions.iter_mut().zip(&other.directions) {
             mine.absorb(theirs);
         }
-        for (mine, theirs) in self.connection.sides.iter_mut().zip(&other.connection.sides) {
+        self.connection.absorb(&other.connection);
+        for (mine, theirs) in self.answers.iter_mut().zip(&other.answers) {
             mine.absorb(theirs);
         }
-        self.connection.absorb_handshake(&other.connection);
-        self.answers.absorb(&other.answers);
         self.last_ns = self.last_ns.max(other.last_ns);
         self.name = self.name.take().or(other.name.take());
-        self.flow_cookie = self.flow_cookie.or(other.flow_cookie);
+        if !self.knows_cookie {
+            (self.flow_cookie, self.knows_cookie) = (other.flow_cookie, other.knows_cookie);
+        }
     }
 
-    #[cold]
-    fn look_for_name(&mut self, sighting: &Sighting<'_>, payload_at: u32) {
-        self.name_attempts += 1;
-        let payload = sighting.transport.get(payload_at as usize..).unwrap_or_default();
+    fn look_for_name(&mut self, payload: &[u8]) {
+        if payload.is_empty() {
+            return;
+        }
         let ports = [Way::Up, Way::Down].map(|way| self.tuple.source_port(way));
         if let Some(name) = service::name(self.tuple.protocol, ports, payload) {
             self.name = Some(name.into());
@@ -186,9 +211,10 @@ impl Flow {
     }
 
     /// The flow as plain values; `session` tells the session of an index.
-    pub(crate) fn record(&self, session: impl Fn(u32) -> Session, end: Option<EndReason>) -> FlowRecord {
+    pub(crate) fn record(&self, session: impl Fn(u16) -> Session, end: Option<EndReason>) -> FlowRecord {
         let client = self.client();
         let server = client.opposite();
+        let answers = &self.answers[server as usize];
         let [first, others @ ..] = self.sessions;
         let others = others.into_iter().filter(|other| *other != NOBODY);
         FlowRecord {
@@ -205,17 +231,18 @@ impl Flow {
             end,
             handshake_rtt_ns: self.connection.handshake_rtt_ns(),
             server_rtt_ns: self.connection.server_rtt_ns(),
-            responses: self.answers.count[server as usize],
-            response_sum_ns: self.answers.sum_ns[server as usize],
-            response_max_ns: self.answers.max_ns[server as usize],
+            responses: answers.count,
+            response_sum_ns: answers.sum_ns,
+            response_max_ns: answers.max_ns,
             name: self.name.as_deref().cloned(),
-            flow_cookie: self.flow_cookie,
+            flow_cookie: self.knows_cookie.then_some(self.flow_cookie),
         }
     }
 
     fn direction(&self, way: Way) -> DirectionRecord {
         let counters = &self.directions[way as usize];
         let side = &self.connection.sides[way as usize];
+        let trouble = &self.connection.troubles[way as usize];
         DirectionRecord {
             packets: counters.packets,
             bytes: counters.bytes,
@@ -226,46 +253,36 @@ impl Flow {
             duplicate_bytes: counters.duplicate_bytes,
             truncated: counters.truncated,
             tcp_flags: side.flags,
-            retransmissions: side.retransmissions,
-            out_of_order: side.out_of_order,
-            duplicate_acks: side.duplicate_acks,
-            zero_windows: side.zero_windows,
-            keep_alives: side.keep_alives,
+            retransmissions: trouble.retransmissions,
+            out_of_order: trouble.out_of_order,
+            duplicate_acks: trouble.duplicate_acks,
+            zero_windows: trouble.zero_windows,
+            keep_alives: trouble.keep_alives,
             gap_bytes: self.connection.gap_len(way),
         }
     }
 
-    /// Gives back what was allocated for it.
+    /// Gives back what was allocated for it, and is nobody's flow any more.
     pub(crate) fn clear(&mut self) {
         self.name = None;
         self.connection = Connection::default();
-    }
-}
-
-/// Where the payload begins behind the IP header, and its octets on the wire.
-#[inline]
-fn payload(sighting: &Sighting<'_>, segment: Option<&Segment>) -> (u32, u32) {
-    let is_later_fragment = sighting.fragment.is_some_and(|fragment| !fragment.is_first);
-    match (segment, sighting.tuple.protocol) {
-        (Some(segment), _) => (segment.header_len, segment.payload_len),
-        (None, UDP) if !is_later_fragment => {
-            (UDP_HEADER_LEN, sighting.transport_len.saturating_sub(UDP_HEADER_LEN))
-        }
-        (None, _) => (0, sighting.transport_len),
+        // Nothing must find it any more.
+        self.sessions = [NOBODY; MAX_SESSIONS];
     }
 }
 
 impl Counters {
     #[inline]
-    fn count(&mut self, size: Size, payload_len: u32, now_ns: i64) {
+    fn count(&mut self, arrival: &Arrival) {
+        let now_ns = arrival.now_ns;
         (self.first_ns, self.last_ns) = match self.packets {
             0 => (now_ns, now_ns),
             _ => (self.first_ns.min(now_ns), self.last_ns.max(now_ns)),
         };
         self.packets += 1;
-        self.bytes += u64::from(size.wire_len);
-        self.payload_bytes += u64::from(payload_len);
-        self.truncated += u64::from(size.is_truncated);
+        self.bytes += u64::from(arrival.wire_len);
+        self.payload_bytes += u64::from(arrival.payload_len);
+        self.truncated += u64::from(arrival.is_truncated);
     }
 
     fn absorb(&mut self, other: &Self) {
@@ -285,26 +302,16 @@ impl Counters {
 }
 
 impl Answers {
-    #[inline]
-    fn note(&mut self, way: Way, now_ns: i64) {
-        if let Some((asked, asked_ns)) = self.last
-            && asked != way
-        {
-            let waited_ns = now_ns.saturating_sub(asked_ns).max(0) as u64;
-            let at = way as usize;
-            self.count[at] += 1;
-            self.sum_ns[at] = self.sum_ns[at].saturating_add(waited_ns);
-            self.max_ns[at] = self.max_ns[at].max(waited_ns);
-        }
-        self.last = Some((way, now_ns));
+    fn note(&mut self, waited_ns: u64) {
+        self.count += 1;
+        self.sum_ns = self.sum_ns.saturating_add(waited_ns);
+        self.max_ns = self.max_ns.max(waited_ns);
     }
 
     fn absorb(&mut self, other: &Self) {
-        for at in 0..2 {
-            self.count[at] += other.count[at];
-            self.sum_ns[at] = self.sum_ns[at].saturating_add(other.sum_ns[at]);
-            self.max_ns[at] = self.max_ns[at].max(other.max_ns[at]);
-        }
+        self.count += other.count;
+        self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
+        self.max_ns = self.max_ns.max(other.max_ns);
     }
 }
 
@@ -315,9 +322,12 @@ mod tests {
 
     #[test]
     fn what_a_packet_touches_lies_in_whole_cache_lines() {
-        assert_eq!(offset_of!(Flow, connection), 64);
-        assert_eq!(offset_of!(Flow, directions), 256);
+        assert_eq!(offset_of!(Flow, directions), 64);
         assert_eq!(size_of::<Counters>(), 64);
-        assert!(size_of::<Flow>() <= 512, "{}", size_of::<Flow>());
+        assert_eq!(offset_of!(Flow, talked_ns), 192);
+        let line_end = offset_of!(Flow, connection) + Connection::HOT_LEN;
+        assert!(line_end <= 256, "{line_end}");
+        assert_eq!(offset_of!(Flow, answers), 384);
+        assert!(size_of::<Flow>() <= 448, "{}", size_of::<Flow>());
     }
 }

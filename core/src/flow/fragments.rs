@@ -29,7 +29,7 @@ impl Fragments {
 
     /// Remembers the ports of a first fragment, and gives them to a later one.
     #[cold]
-    pub(crate) fn resolve(&mut self, session: u32, sighting: &mut Sighting<'_>, now_ns: i64) {
+    pub(crate) fn resolve(&mut self, session: u16, sighting: &mut Sighting<'_>, now_ns: i64) {
         let Some(fragment) = sighting.fragment else { return };
         let Sighting { tuple, way, .. } = *sighting;
         let (portless, portless_way) = tuple.with_ports(way, 0, 0);

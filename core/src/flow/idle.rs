@@ -1,12 +1,12 @@
 //! Which flow was seen least recently: lists threaded through the slab, one for each idle timeout.
 //!
-//! A flow moves to the end of its list at most once a second ([`GRANULARITY_NS`]), not with every packet, so that
+//! A flow moves to the end of its list at most once a second, not with every packet, so that
 //! the order costs next to nothing and is true to a second.
 
 use super::slab::Slab;
 
-/// How exact the order of a list is.
-pub(crate) const GRANULARITY_NS: u64 = 1_000_000_000;
+/// How exact the order of a list is: units of 2^30 ns, 1.07 s.
+const UNIT_BITS: u32 = 30;
 const NOWHERE: u32 = u32::MAX;
 
 /// Which timeout ends a flow, and so which list it is in.
@@ -26,19 +26,16 @@ impl Class {
     pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Other, Self::Closed];
 }
 
-/// A flow's place in its list.
+/// The slots of a flow's neighbours in its list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Link {
+pub(crate) struct Neighbours {
     before: u32,
     behind: u32,
-    /// When it was put at the end of the list.
-    pub(crate) linked_ns: i64,
-    pub(crate) class: Class,
 }
 
-impl Default for Link {
+impl Default for Neighbours {
     fn default() -> Self {
-        Self { before: NOWHERE, behind: NOWHERE, linked_ns: 0, class: Class::default() }
+        Self { before: NOWHERE, behind: NOWHERE }
     }
 }
 
@@ -62,41 +59,47 @@ impl Idle {
 
     /// The flow behind `slot` in its list.
     pub(crate) fn after(slab: &Slab, slot: u32) -> Option<u32> {
-        Some(slab[slot].link.behind).filter(|slot| *slot != NOWHERE)
+        Some(slab[slot].neighbours.behind).filter(|slot| *slot != NOWHERE)
     }
 
     /// Puts a flow at the end of a list; it must be in none.
     pub(crate) fn push(&mut self, slab: &mut Slab, slot: u32, class: Class, now_ns: i64) {
         let (first, last) = &mut self.lists[class as usize];
-        slab[slot].link = Link { before: *last, behind: NOWHERE, linked_ns: now_ns, class };
+        let flow = &mut slab[slot];
+        (flow.listed, flow.class) = (unit(now_ns), class);
+        flow.neighbours = Neighbours { before: *last, behind: NOWHERE };
         match *last {
             NOWHERE => *first = slot,
-            before => slab[before].link.behind = slot,
+            before => slab[before].neighbours.behind = slot,
         }
         *last = slot;
     }
 
     /// Takes a flow out of its list.
     pub(crate) fn remove(&mut self, slab: &mut Slab, slot: u32) {
-        let Link { before, behind, class, .. } = slab[slot].link;
-        let (first, last) = &mut self.lists[class as usize];
+        let Neighbours { before, behind } = slab[slot].neighbours;
+        let (first, last) = &mut self.lists[slab[slot].class as usize];
         match before {
             NOWHERE => *first = behind,
-            before => slab[before].link.behind = behind,
+            before => slab[before].neighbours.behind = behind,
         }
         match behind {
             NOWHERE => *last = before,
-            behind => slab[behind].link.before = before,
+            behind => slab[behind].neighbours.before = before,
         }
     }
 
     /// Moves a flow to the end of the list of `class`, if it is in another or has not been moved for a while.
     #[inline]
     pub(crate) fn touch(&mut self, slab: &mut Slab, slot: u32, class: Class, now_ns: i64) {
-        let link = &slab[slot].link;
-        if link.class != class || link.linked_ns.abs_diff(now_ns) > GRANULARITY_NS {
+        let flow = &slab[slot];
+        if flow.class != class || flow.listed != unit(now_ns) {
             self.remove(slab, slot);
             self.push(slab, slot, class, now_ns);
         }
     }
+}
+
+fn unit(now_ns: i64) -> u32 {
+    (now_ns >> UNIT_BITS) as u32
 }

@@ -7,7 +7,10 @@
 //! The mirror session is the other half of the key; the table keeps it beside the tuple, because one flow may be
 //! mirrored by several sessions (see [`super::duplicates`]).
 
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::{
+    hash::{Hash, Hasher},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use crate::{
     layers::{Layer, ipv6_ext},
@@ -53,13 +56,29 @@ impl Way {
 }
 
 /// The innermost 5-tuple with the lower endpoint first, so that both directions give the same value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tuple {
-    /// Addresses as numbers; an IPv4 address fills the low 32 bits.
-    addresses: [u128; 2],
+    /// Addresses as numbers, upper half first; an IPv4 address fills the low 32 bits.
+    addresses: [[u64; 2]; 2],
     ports: [u16; 2],
     pub(crate) protocol: u8,
     is_ipv6: bool,
+}
+
+/// As few steps as tell all tuples apart: every packet is hashed.
+impl Hash for Tuple {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [[high_a, low_a], [high_b, low_b]] = self.addresses;
+        if self.is_ipv6 {
+            [high_a, low_a, high_b, low_b].into_iter().for_each(|word| state.write_u64(word));
+        } else {
+            state.write_u64(low_a << 32 | low_b);
+        }
+        let [port_a, port_b] = self.ports.map(u64::from);
+        let kind = u64::from(self.protocol) << 1 | u64::from(self.is_ipv6);
+        state.write_u64(kind << 32 | port_a << 16 | port_b);
+    }
 }
 
 impl Tuple {
@@ -74,10 +93,10 @@ impl Tuple {
 
     /// The endpoint that sends the packets that go `way`.
     pub(crate) fn sender(&self, way: Way) -> Endpoint {
-        let bits = self.addresses[way as usize];
+        let [high, low] = self.addresses[way as usize];
         let address = match self.is_ipv6 {
-            true => IpAddr::V6(Ipv6Addr::from_bits(bits)),
-            false => IpAddr::V4(Ipv4Addr::from_bits(bits as u32)),
+            true => IpAddr::V6(Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low))),
+            false => IpAddr::V4(Ipv4Addr::from_bits(low as u32)),
         };
         Endpoint { address, port: self.ports[way as usize] }
     }
@@ -96,10 +115,13 @@ impl Tuple {
 }
 
 #[inline]
-fn number(address: IpAddr) -> u128 {
+fn number(address: IpAddr) -> [u64; 2] {
     match address {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
+        IpAddr::V4(address) => [0, address.to_bits().into()],
+        IpAddr::V6(address) => {
+            let bits = address.to_bits();
+            [(bits >> 64) as u64, bits as u64]
+        }
     }
 }
 
@@ -126,6 +148,14 @@ pub(crate) struct Sighting<'a> {
     pub(crate) transport: &'a [u8],
     /// Octets behind the IP headers on the wire.
     pub(crate) transport_len: u32,
+}
+
+impl Sighting<'_> {
+    /// Whether it is a piece of a fragmented packet that has no transport header.
+    #[inline]
+    pub(crate) fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| !fragment.is_first)
+    }
 }
 
 impl<'a> Sighting<'a> {

@@ -10,15 +10,21 @@
 //! cookie and the VXLAN source port are no part of it: they differ between the two directions of one flow. Two
 //! sessions' views of one flow become one flow when the same packet is seen in both (see [`duplicates`]).
 
+mod arrival;
 pub mod duplicates;
 pub mod entry;
 pub mod fragments;
 mod idle;
+mod index;
 pub mod key;
+pub mod options;
 mod recent;
 pub mod record;
 pub mod report;
+mod segment;
 pub mod service;
+mod session_index;
+mod side;
 mod slab;
 pub mod table;
 pub mod tcp;
@@ -26,8 +32,9 @@ pub mod tcp;
 mod testing;
 
 pub use key::Endpoint;
+pub use options::FlowOptions;
 pub use record::{DirectionRecord, EndReason, FlowRecord};
 pub use report::{Report, SortKey};
 pub use service::{NameSource, ServiceName};
-pub use table::{FlowCounters, FlowOptions, FlowTable};
+pub use table::{FlowCounters, FlowTable};
 pub use tcp::TcpState;

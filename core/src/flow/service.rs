@@ -13,6 +13,9 @@ pub const MAX_ATTEMPTS: u8 = 4;
 /// Octets of a name that are kept.
 pub const MAX_NAME_LEN: usize = 255;
 
+/// Octets of a payload in which a name is looked for: a TLS record or the head of an HTTP request at its longest.
+pub const MAX_SEARCHED_LEN: usize = 16 * 1024 + 512;
+
 /// Where a name was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NameSource {
@@ -107,6 +110,22 @@ pub fn by_port(protocol: u8, port: u16) -> Option<&'static str> {
     })
 }
 
+/// Whether it is worth the time to look for a name: false for most payloads in which none stands.
+#[inline]
+pub(crate) fn may_name(protocol: u8, ports: [u16; 2], payload: &[u8]) -> bool {
+    match (protocol, payload) {
+        (TCP, [22, 3, ..]) => true,
+        // A method has three letters at least, or one and the target behind it.
+        (TCP, [a, b, c, d, ..]) => [a, b, c, d].iter().all(|octet| matches!(**octet, b' '..=b'~')),
+        (UDP, [_, ..]) => is_dns(ports),
+        _ => false,
+    }
+}
+
+fn is_dns(ports: [u16; 2]) -> bool {
+    ports.iter().any(|port| matches!(port, 53 | 5353 | 5355))
+}
+
 /// The name in the payload of one packet, if one begins there.
 pub(crate) fn name(protocol: u8, ports: [u16; 2], payload: &[u8]) -> Option<ServiceName> {
     let (source, text) = match protocol {
@@ -114,7 +133,7 @@ pub(crate) fn name(protocol: u8, ports: [u16; 2], payload: &[u8]) -> Option<Serv
             Some(name) => (NameSource::Sni, name.to_owned()),
             None => (NameSource::HttpHost, http::host(payload)?.to_owned()),
         },
-        UDP if ports.iter().any(|port| matches!(port, 53 | 5353 | 5355)) => {
+        UDP if is_dns(ports) => {
             let mut text = String::new();
             write!(text, "{}", dns::first_question_name(payload)?).ok()?;
             (NameSource::Dns, text)

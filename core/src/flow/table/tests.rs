@@ -1,0 +1,187 @@
+use super::*;
+use crate::flow::{
+    tcp::flag::{ACK, FIN, RST, SYN},
+    testing::{Frame, flows_with, table_of},
+};
+
+const SECOND_MS: i64 = 1_000;
+
+#[test]
+fn both_directions_are_one_flow_and_the_known_port_is_the_servers() {
+    let query = Frame::udp(40000, 53).payload(30);
+    let flows = table_of(&[query.clone().back().payload(90).at_ms(5), query]);
+    let [flow] = &flows[..] else { panic!("{flows:?}") };
+    assert_eq!((flow.client.port, flow.server.port), (40000, 53));
+    assert_eq!((flow.sent.packets, flow.sent.bytes), (1, 58));
+    assert_eq!((flow.received.packets, flow.received.bytes), (1, 118));
+    assert_eq!(flow.service(), Some("dns"));
+}
+
+#[test]
+fn the_same_tuple_in_two_sessions_is_two_flows() {
+    let frame = Frame::udp(1, 2).payload(1);
+    let other = frame.clone().payload(2).seen_by(7);
+    assert_eq!(table_of(&[frame, other]).len(), 2);
+}
+
+#[test]
+fn a_flow_is_idle_after_its_timeout_and_not_at_it() {
+    let udp = Frame::udp(1, 2);
+    for (ms, count) in [(120 * SECOND_MS, 1), (120 * SECOND_MS + 1, 2), (-121 * SECOND_MS, 2)] {
+        assert_eq!(table_of(&[udp.clone(), udp.clone().at_ms(ms)]).len(), count, "{ms}");
+    }
+    let tcp = Frame::tcp(1, 2, 1, 1, ACK);
+    for (ms, count) in [(350 * SECOND_MS, 1), (350 * SECOND_MS + 1, 2)] {
+        assert_eq!(table_of(&[tcp.clone(), tcp.clone().at_ms(ms)]).len(), count, "{ms}");
+    }
+}
+
+#[test]
+fn time_that_passes_ends_idle_flows_only() {
+    let mut table = FlowTable::new(FlowOptions::default());
+    let mut ended = Vec::new();
+    Frame::udp(1, 2).show(&mut table, &mut |flow| ended.push(flow));
+    Frame::tcp(1, 2, 1, 1, ACK).show(&mut table, &mut |flow| ended.push(flow));
+    table.expire(200_000_000_000, &mut |flow| ended.push(flow));
+    assert_eq!((table.len(), table.iter().count()), (1, 1));
+    let reasons: Vec<_> = ended.iter().map(|flow| (flow.protocol, flow.end)).collect();
+    assert_eq!(reasons, [(17, Some(EndReason::Idle))]);
+}
+
+#[test]
+fn a_closed_connection_lingers_and_then_ends_as_closed() {
+    let fin = Frame::tcp(1, 2, 10, 20, FIN | ACK);
+    let both = [fin.clone(), Frame::tcp(1, 2, 20, 11, FIN | ACK).back()];
+    let late = Frame::udp(9, 9).at_ms(61 * SECOND_MS);
+    let flows = table_of(&[&both[..], &[late]].concat());
+    assert_eq!(flows[0].end, Some(EndReason::Closed));
+    assert_eq!(flows[0].state.unwrap().name(), "closed");
+}
+
+#[test]
+fn a_new_syn_between_the_same_ports_begins_a_new_flow() {
+    let syn = Frame::tcp(1, 2, 100, 0, SYN);
+    let flows = table_of(&[syn.clone(), syn.at_ms(1), Frame::tcp(1, 2, 999, 0, SYN).at_ms(2)]);
+    assert_eq!(flows.len(), 2);
+    assert_eq!((flows[0].end, flows[0].sent.retransmissions), (Some(EndReason::Reused), 1));
+}
+
+#[test]
+fn a_full_table_evicts_closed_connections_and_then_the_least_recent() {
+    let options = FlowOptions { max_flows: 2, ..FlowOptions::default() };
+    let frames = [
+        Frame::udp(1, 100),
+        Frame::tcp(2, 100, 1, 0, RST).at_ms(2_000),
+        Frame::udp(3, 100).at_ms(4_000),
+        Frame::udp(1, 100).at_ms(6_000),
+        Frame::udp(4, 100).at_ms(8_000),
+    ];
+    let (flows, table) = flows_with(options, &frames);
+    let evicted: Vec<_> = flows.iter().filter(|flow| flow.end == Some(EndReason::Evicted)).collect();
+    let ports: Vec<_> = evicted.iter().map(|flow| flow.client.port).collect();
+    assert_eq!((ports, table.counters().evicted), (vec![2, 3], 2));
+}
+
+#[test]
+fn a_flood_of_new_flows_stays_within_the_bound() {
+    let options = FlowOptions { max_flows: 100, ..FlowOptions::default() };
+    let mut table = FlowTable::new(options);
+    let mut ended = 0;
+    for i in 0..20_000u32 {
+        let frame = Frame { src: ((i >> 14) as u8, i as u16), ..Frame::udp(1, 2) };
+        frame.show(&mut table, &mut |_| ended += 1);
+        assert!(table.len() <= 100);
+    }
+    assert_eq!((table.len(), ended), (100, 19_900));
+    assert!(table.index.capacity() < 500);
+}
+
+/// A connection of `count` packets, each mirrored at both ends.
+fn twice_mirrored(count: u32) -> Vec<Frame> {
+    let segment = |i: u32| {
+        let there = Frame::tcp(5000, 443, 100 + i / 2 * 50, 900 + i / 2 * 70, ACK).payload(50);
+        let back = Frame::tcp(5000, 443, 900 + i / 2 * 70, 150 + i / 2 * 50, ACK).payload(70).back();
+        let frame = if i.is_multiple_of(2) { there } else { back };
+        frame.id(i as u16).at_ms(i64::from(i) * 10)
+    };
+    let mirrored = |i| {
+        let (near, far) = (segment(i).seen_by(1), segment(i).seen_by(2));
+        // The sender's end shows it first.
+        if i.is_multiple_of(2) { [near, far] } else { [far, near] }
+    };
+    (0..count).flat_map(mirrored).collect()
+}
+
+#[test]
+fn a_flow_mirrored_at_both_ends_is_one_flow_without_retransmissions() {
+    let (flows, table) = flows_with(FlowOptions::default(), &twice_mirrored(20));
+    let [flow] = &flows[..] else { panic!("{flows:?}") };
+    assert_eq!((flow.packets(), flow.total(|direction| direction.duplicates)), (20, 20));
+    assert_eq!(flow.also_seen_by.len(), 1);
+    for direction in [flow.sent, flow.received] {
+        assert_eq!((direction.retransmissions, direction.out_of_order, direction.gap_bytes), (0, 0, 0));
+        assert_eq!(direction.duplicate_acks, 0);
+    }
+    assert_eq!(table.counters().duplicates, 20);
+    assert!(table.is_empty() && table.index.is_empty());
+}
+
+#[test]
+fn what_one_mirror_loses_the_other_makes_up_for() {
+    let mut frames = twice_mirrored(20);
+    frames.retain(|frame| !(frame.vni == Some(1) && frame.id.is_multiple_of(3)));
+    frames.retain(|frame| !(frame.vni == Some(2) && frame.id % 5 == 1));
+    let flows = table_of(&frames);
+    let [flow] = &flows[..] else { panic!("{flows:?}") };
+    // Packet 6 and so on were lost at one end each; packet 1 mod 15 = 6 at both.
+    assert_eq!(flow.packets(), 19);
+    assert_eq!(flow.total(|direction| direction.retransmissions.into()), 0);
+}
+
+#[test]
+fn views_that_begin_apart_are_joined_at_the_first_copy() {
+    let mut frames = twice_mirrored(10);
+    // Session 2 alone shows packet 0, session 1 alone packet 1.
+    frames.remove(2);
+    frames.remove(0);
+    let (flows, table) = flows_with(FlowOptions::default(), &frames);
+    assert_eq!((flows.len(), table.counters().joined), (1, 1));
+    assert_eq!((flows[0].packets(), flows[0].total(|direction| direction.duplicates)), (10, 8));
+    assert_eq!(flows[0].total(|direction| direction.gap_bytes), 0);
+}
+
+#[test]
+fn duplicates_can_be_kept_as_flows_of_their_own() {
+    let options = FlowOptions { keep_duplicates: true, ..FlowOptions::default() };
+    let (flows, _) = flows_with(options, &twice_mirrored(4));
+    assert_eq!(flows.iter().map(FlowRecord::packets).collect::<Vec<_>>(), [4, 4]);
+}
+
+#[test]
+fn packets_without_a_tunnel_are_never_duplicates() {
+    let frame = Frame { vni: None, ..Frame::udp(1, 2) };
+    assert_eq!(table_of(&[frame.clone(), frame])[0].sent.packets, 2);
+}
+
+#[test]
+fn later_fragments_count_with_their_flow() {
+    let first = Frame { fragment: 0x2000, ..Frame::udp(1, 2).id(9).payload(1000) };
+    let later = Frame { fragment: 125, ..first.clone() };
+    let flows = table_of(&[first, later]);
+    assert_eq!((flows.len(), flows[0].sent.packets, flows[0].client.port), (1, 2, 1));
+}
+
+#[test]
+fn the_name_and_the_time_to_answer_are_found() {
+    let request = b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
+    let len = request.len() as u32;
+    let flows = table_of(&[
+        Frame::tcp(5000, 80, 1, 1, ACK).octets(request),
+        Frame::tcp(5000, 80, 1, 1 + len, ACK).back().at_ms(1),
+        Frame::tcp(5000, 80, 1, 1 + len, ACK).back().payload(900).at_ms(31),
+        Frame::tcp(5000, 80, 901, 1 + len, ACK).back().payload(900).at_ms(50),
+    ]);
+    let name = flows[0].name.as_ref().unwrap();
+    assert_eq!((&*name.text, name.source.key()), ("example.org", "http_host"));
+    assert_eq!((flows[0].responses, flows[0].response_max_ns), (1, 31_000_000));
+}

@@ -1,0 +1,189 @@
+//! `mirrorscope flows`, run as a user runs it: its JSON keeps to the published schema, its names and expressions work,
+//! and a network that is mirrored at both ends of every flow looks like the same network mirrored at one.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use mirrorscope_core::{Decoder, LinkType, Packet, Record, layers::Layer};
+use mirrorscope_tests::{fixture, mirrorscope_bin, shared_dir, skip, tool, workspace_root};
+use serde_json::Value;
+
+fn mirrorscope(arguments: &[&str]) -> String {
+    let output = Command::new(mirrorscope_bin()).args(arguments).output().expect("the program starts");
+    String::from_utf8(output.stdout).expect("output is UTF-8")
+}
+
+fn flows(arguments: &[&str]) -> Vec<Value> {
+    let lines = mirrorscope(&[&["flows", "--json", "-q"], arguments].concat());
+    lines.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+}
+
+/// The sum of a counter over both directions of all flows.
+fn sum(flows: &[Value], counter: &str) -> u64 {
+    let sides = flows.iter().flat_map(|flow| [&flow["sent"], &flow["received"]]);
+    sides.filter_map(|side| side[counter].as_u64()).sum()
+}
+
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn web() -> String {
+    path(&fixture("mirror/ping-curl-traceroute.pcap"))
+}
+
+fn scratch(name: &str) -> String {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("flows");
+    fs::create_dir_all(&folder).expect("a folder for scratch files");
+    path(&folder.join(name))
+}
+
+fn schema() -> (Schemas, SchemaIndex) {
+    let mut schemas = Schemas::new();
+    let file = path(&workspace_root().join("agent/schema/flow.schema.json"));
+    let index = Compiler::new().compile(&file, &mut schemas);
+    (schemas, index.expect("the schema is one"))
+}
+
+fn assert_valid(captures: &[PathBuf]) {
+    let (schemas, index) = schema();
+    for capture in captures {
+        for flow in flows(&[&path(capture)]) {
+            if let Err(error) = schemas.validate(&flow, index) {
+                panic!("{}: {error}\n{flow}", capture.display());
+            }
+        }
+    }
+}
+
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries
+        .flat_map(|entry| if entry.path().is_dir() { files(&entry.path()) } else { vec![entry.path()] })
+        .collect()
+}
+
+#[test]
+fn the_missions_and_made_up_flows_keep_to_the_schema() {
+    let made_up = scratch("schema.pcap");
+    let shape =
+        "send --generate --packets 3000 --flows 200 --sessions 3 --inline 0.2 --ipv6 0.2 --loss 0.01 -q -w";
+    mirrorscope(&shape.split(' ').chain([&*made_up]).collect::<Vec<_>>());
+    let captures = ["mirror/ping-curl-traceroute.pcap", "mirror/ssm-tcp443.pcap"].map(fixture);
+    assert_valid(&[&captures[..], &[made_up.into()]].concat());
+}
+
+#[test]
+fn flows_of_every_shared_capture_keep_to_the_schema() {
+    match shared_dir() {
+        Some(shared) => assert_valid(&files(&shared.join("captures/peers"))),
+        None => skip("the flows of the shared captures against the schema (no ../shared)"),
+    }
+}
+
+#[test]
+fn the_schema_refuses_what_is_not_in_it() {
+    let (schemas, index) = schema();
+    let flow = flows(&[&web()]).remove(0);
+    assert!(schemas.validate(&flow, index).is_ok());
+    for (member, value) in [("client_port", "443".into()), ("unheard_of", 1.into()), ("sent", Value::Null)] {
+        let mut other = flow.clone();
+        other[member] = value;
+        assert!(schemas.validate(&other, index).is_err(), "{member}");
+    }
+}
+
+#[test]
+fn mirror_sources_have_the_names_that_aws_gives_them() {
+    let enis = path(&fixture("aws/describe-network-interfaces.json"));
+    let capture = path(&fixture("mirror/ssm-tcp443.pcap"));
+    let named = flows(&[&capture, "--enis", &enis]);
+    assert!(named.iter().all(|flow| flow["mirror"]["name"] == "mirror-source"), "{named:?}");
+    assert!(mirrorscope(&["flows", &capture, "--enis", &enis]).contains("mirror-source"));
+    assert!(flows(&[&capture]).iter().all(|flow| flow["mirror"].get("name").is_none()));
+}
+
+#[test]
+fn an_expression_chooses_the_packets_that_make_flows() {
+    let (all, icmp) = (flows(&[&web()]), flows(&[&web(), "icmp"]));
+    assert!(!icmp.is_empty() && icmp.iter().all(|flow| flow["protocol"] == "icmp"));
+    let expected: Vec<_> = all.iter().filter(|flow| flow["protocol"] == "icmp").collect();
+    assert_eq!(icmp.iter().collect::<Vec<_>>(), expected);
+}
+
+/// A capture file in which every record of another is followed by its copy from the other end: another session, another
+/// mirrored interface, one router further on.
+fn mirrored_at_both_ends(one: &[u8]) -> Vec<u8> {
+    const HEADER_LEN: usize = 24;
+    const RECORD_HEADER_LEN: usize = 16;
+    let mut both = one[..HEADER_LEN].to_vec();
+    let mut rest = &one[HEADER_LEN..];
+    while let Some((header, behind)) = rest.split_first_chunk::<RECORD_HEADER_LEN>() {
+        let captured_len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        let (data, next) = behind.split_at(captured_len as usize);
+        both.extend([header, data].concat());
+        both.extend([header, &*from_other_end(data)].concat());
+        rest = next;
+    }
+    both
+}
+
+fn from_other_end(data: &[u8]) -> Vec<u8> {
+    let record = Record {
+        number: 1,
+        timestamp_ns: 0,
+        interface: 0,
+        link_type: LinkType::ETHERNET,
+        original_len: data.len() as u32,
+        offset: 0,
+        data,
+    };
+    let packet = Packet::decode(&Decoder::default(), record);
+    let offset_of = |layer| {
+        let place = packet.stack.layers().iter().rposition(|span| span.layer == layer);
+        place.map(|place| packet.stack.layers()[place].offset as usize)
+    };
+    let mut copy = data.to_vec();
+    let vxlan = offset_of(Layer::Vxlan).expect("all packets are mirrored");
+    copy[vxlan + 6] ^= 0x40; // VNI
+    copy[vxlan - 8 - 20 + 15] ^= 0x40; // source of the VXLAN packet
+    if let Some(ip) = offset_of(Layer::Ipv4).filter(|ip| *ip > vxlan) {
+        copy[ip + 8] -= 1; // time to live
+    }
+    copy
+}
+
+/// TCP packets that tshark flags as retransmitted, overtaken or repeated.
+fn flagged_by_tshark(tshark: &Path, capture: &str) -> usize {
+    let flags = "tcp.analysis.retransmission || tcp.analysis.out_of_order || tcp.analysis.duplicate_ack \
+                 || tcp.analysis.spurious_retransmission || tcp.analysis.fast_retransmission";
+    let output = Command::new(tshark).args(["-n", "-r", capture, "-Y", flags]).output();
+    String::from_utf8_lossy(&output.expect("an installed program starts").stdout).lines().count()
+}
+
+fn flagged(flows: &[Value]) -> u64 {
+    ["retransmissions", "out_of_order", "duplicate_acks"].into_iter().map(|counter| sum(flows, counter)).sum()
+}
+
+#[test]
+fn a_network_mirrored_at_both_ends_is_no_worse_than_at_one_although_tshark_flags_half_of_it() {
+    let (one, both) = (scratch("one-end.pcap"), scratch("both-ends.pcap"));
+    let shape = "send --generate --packets 2000 --flows 40 --reorder 0.01 -q -w";
+    mirrorscope(&shape.split(' ').chain([&*one]).collect::<Vec<_>>());
+    fs::write(&both, mirrored_at_both_ends(&fs::read(&one).expect("the capture"))).expect("a capture");
+    let (at_one, at_both) = (flows(&[&one]), flows(&[&both]));
+    assert_eq!(sum(&at_both, "duplicates"), 2000);
+    assert_eq!(sum(&at_both, "packets"), 2000);
+    assert_eq!((at_both.len(), sum(&at_both, "gap_bytes")), (at_one.len(), sum(&at_one, "gap_bytes")));
+    assert!(at_both.iter().all(|flow| flow["also_seen_by"].as_array().is_some_and(|more| more.len() == 1)));
+    assert!(flagged(&at_both) <= flagged(&at_one), "{} > {}", flagged(&at_both), flagged(&at_one));
+    let Some(tshark) = tool("tshark") else {
+        return skip("what tshark says of a network mirrored at both ends: tshark is not installed");
+    };
+    let theirs = [&one, &both].map(|capture| flagged_by_tshark(&tshark, capture));
+    assert!(theirs[1] > 500 && theirs[1] > 10 * theirs[0].max(flagged(&at_both) as usize), "{theirs:?}");
+}
