@@ -1,6 +1,20 @@
 //! Bindings of `mirrorscope-core` for JavaScript: they translate and do not think.
+//!
+//! What is exported here is the inner side of the npm package; its TypeScript makes the API that people use. Nothing
+//! here throws: a fault is returned as the JSON text of [`fault`], so that TypeScript can make its own errors of it.
+//! Structures go over the boundary as JSON text too, which `JSON.parse` reads faster than a binding builds objects,
+//! and which is what the native program prints. Packets of the hot path go as columns, read in place.
 
-use mirrorscope_core::{Decoder, LinkType, Packet, Record};
+pub mod aws;
+mod columns;
+pub mod decoder;
+mod fault;
+pub mod filter;
+mod output;
+pub mod packet;
+
+use std::net::{IpAddr, Ipv6Addr};
+
 use wasm_bindgen::prelude::wasm_bindgen;
 
 /// The version of the decoder.
@@ -9,26 +23,12 @@ pub fn version() -> String {
     env!("CARGO_PKG_VERSION").to_owned()
 }
 
-/// The layers of one packet, outermost first, separated by spaces; where the walk stopped early, a last line says why.
-///
-/// `link_type` is a number of <https://www.tcpdump.org/linktypes.html>, such as 1 for Ethernet.
-#[wasm_bindgen]
-pub fn layers(packet: &[u8], link_type: u16) -> String {
-    let record = Record {
-        number: 1,
-        timestamp_ns: 0,
-        interface: 0,
-        link_type: LinkType(link_type),
-        original_len: u32::try_from(packet.len()).unwrap_or(u32::MAX),
-        offset: 0,
-        data: packet,
-    };
-    let stack = Packet::decode(&Decoder::default(), record).stack;
-    let names: Vec<_> = stack.layers().iter().map(|span| span.layer.name()).collect();
-    match stack.stop() {
-        Some(stop) => format!("{}\n{stop}", names.join(" ")),
-        None => names.join(" "),
-    }
+/// An address of 16 octets as text; IPv4 lies in `::ffff:0:0/96`. Empty for any other length.
+#[wasm_bindgen(js_name = formatAddress)]
+pub fn format_address(octets: &[u8]) -> String {
+    let Ok(octets) = <[u8; 16]>::try_from(octets) else { return String::new() };
+    let address = Ipv6Addr::from(octets);
+    address.to_ipv4_mapped().map_or(IpAddr::V6(address), IpAddr::V4).to_string()
 }
 
 #[cfg(test)]
@@ -36,15 +36,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cut_packet_names_its_layers_and_where_it_was_cut() {
-        let cut_in_the_type = [0xff; 13];
-        assert!(layers(&cut_in_the_type, 1).lines().nth(1).is_some_and(|line| !line.is_empty()));
-    }
-
-    #[test]
-    fn an_ethernet_frame_is_one_layer_where_nothing_else_is_known() {
-        let mut frame = [0; 14];
-        frame[12..].copy_from_slice(&0x88b5_u16.to_be_bytes()); // local experimental EtherType
-        assert_eq!(layers(&frame, 1).lines().next().map(|line| line.split(' ').count()), Some(1));
+    fn addresses_read_as_everywhere_else() {
+        let mapped =
+            "192.0.2.7".parse::<std::net::Ipv4Addr>().map(|address| address.to_ipv6_mapped().octets());
+        assert_eq!(mapped.map(|octets| format_address(&octets)).as_deref(), Ok("192.0.2.7"));
+        assert_eq!(format_address(&Ipv6Addr::LOCALHOST.octets()), "::1");
+        assert_eq!(format_address(&[1, 2, 3]), "");
     }
 }

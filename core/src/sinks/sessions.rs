@@ -86,6 +86,17 @@ impl Sessions {
         self.last
     }
 
+    /// The rows in the order in which their first packets came.
+    pub fn in_order_seen(&self) -> &[(Key, Counters)] {
+        &self.rows
+    }
+
+    /// Index into [`Sessions::in_order_seen`] of the row that counted the last packet; 0 before the first.
+    #[inline]
+    pub fn last_seen(&self) -> usize {
+        self.last
+    }
+
     /// The rows: mirror sessions with the most packets first, then inline, then the rest.
     pub fn rows(&self) -> Vec<(Key, Counters)> {
         let mut rows = self.rows.clone();

@@ -1,6 +1,7 @@
 //! The project's tasks, so that the README needs to name only two commands: `cargo xtask run` and `cargo xtask test`.
 
 mod install;
+mod npm;
 mod run;
 mod shell;
 mod test;
@@ -13,7 +14,7 @@ The project's tasks. Each installs what it needs where it can, and names the com
 
   cargo xtask run            build the program and read the two sample captures
   cargo xtask test           every check and every test of every crate
-  cargo xtask wasm           build the decoder for the browser and check what it imports
+  cargo xtask wasm           build the decoder for JavaScript: module, npm package, sizes
   cargo xtask wasm --distro  the same with Debian's compiler, even if rustup has the target
 ";
 

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf, process::Command};
 
 use crate::{
-    install,
+    install, npm,
     shell::{self, Outcome},
     wasm,
 };
@@ -22,6 +22,7 @@ pub(crate) fn test() -> Outcome {
     check_spelling(&mut report);
     check_licences(&mut report);
     run_tests(&mut report);
+    test_package(&mut report);
     report.finish()
 }
 
@@ -58,7 +59,7 @@ fn check_licences(report: &mut Report) {
 }
 
 fn run_tests(report: &mut Report) {
-    let skipped = shell::target_dir().join("skipped-tests.txt");
+    let skipped = skipped_list();
     let _ = fs::remove_file(&skipped);
     let program = build_program(report);
     let tests = if shell::succeeds(&mut shell::cargo("nextest --version")) {
@@ -72,11 +73,26 @@ fn run_tests(report: &mut Report) {
         if let Some(program) = &program {
             cargo.env("MIRRORSCOPE_BIN", program);
         }
-        report.tests(arguments, &mut cargo);
+        report.tests(&format!("cargo {arguments}"), &mut cargo);
     }
-    // Tests run in parallel and some skip for the same reason: sorted, each once.
-    let lines = fs::read_to_string(&skipped).unwrap_or_default();
-    report.skipped.extend(lines.lines().map(str::to_owned).collect::<BTreeSet<_>>());
+    report.collect_skipped();
+}
+
+/// Where tests say what they skipped.
+fn skipped_list() -> PathBuf {
+    env::current_dir().unwrap_or_default().join(shell::target_dir()).join("skipped-tests.txt")
+}
+
+/// The npm package that the wasm32 build made.
+fn test_package(report: &mut Report) {
+    if let Err(command) = npm::node() {
+        return report.skip("the npm package", &command);
+    }
+    report.check("exports and types of the npm package", npm::lint());
+    let mut tests = npm::tests();
+    tests.env("MIRRORSCOPE_SKIPPED", skipped_list());
+    report.tests("npm test", &mut tests);
+    report.collect_skipped();
 }
 
 /// Builds the program once, so that the tests which start it need not each ask cargo for it.
@@ -111,9 +127,9 @@ impl Report {
                 self.passed += passed;
                 self.failed += failed;
                 if failed > 0 {
-                    self.failures.push(format!("{failed} tests of `cargo {what}`"));
+                    self.failures.push(format!("{failed} tests of `{what}`"));
                 } else if !success {
-                    self.fail(format!("`cargo {what}` did not come to its end"));
+                    self.fail(format!("`{what}` did not come to its end"));
                 }
             }
             Err(why) => self.fail(why),
@@ -123,6 +139,14 @@ impl Report {
     fn fail(&mut self, why: String) {
         self.failed += 1;
         self.failures.push(why);
+    }
+
+    /// Takes what tests skipped since the last call. They run in parallel and some skip for the same reason: sorted,
+    /// each once.
+    fn collect_skipped(&mut self) {
+        let lines = fs::read_to_string(skipped_list()).unwrap_or_default();
+        let _ = fs::remove_file(skipped_list());
+        self.skipped.extend(lines.lines().map(str::to_owned).collect::<BTreeSet<_>>());
     }
 
     fn skip(&mut self, what: &str, command: &str) {
@@ -148,9 +172,16 @@ fn add(sum: (u64, u64), more: (u64, u64)) -> (u64, u64) {
     (sum.0 + more.0, sum.1 + more.1)
 }
 
-/// Passed and failed as a closing line of `cargo test` or `cargo nextest` tells them.
+/// Passed and failed as a closing line of `cargo test`, `cargo nextest` or `node --test` tells them.
 fn counts(line: &str) -> Option<(u64, u64)> {
     let line = line.trim_start();
+    let of_node = |word: &str| line.strip_prefix("ℹ ")?.strip_prefix(word)?.trim().parse().ok();
+    if let Some(passed) = of_node("pass ") {
+        return Some((passed, 0));
+    }
+    if let Some(failed) = of_node("fail ") {
+        return Some((0, failed));
+    }
     if !line.starts_with("test result: ") && !line.starts_with("Summary [") {
         return None;
     }
@@ -182,6 +213,13 @@ mod tests {
         let line = "     Summary [   0.5s] 9 tests run: 7 passed (1 slow), 1 failed, 1 timed out, 2 skipped";
         assert_eq!(counts(line), Some((7, 2)));
         assert_eq!(counts("     Summary [   0.016s] 4 tests run: 4 passed, 0 skipped"), Some((4, 0)));
+    }
+
+    #[test]
+    fn the_closing_lines_of_node_are_counted() {
+        assert_eq!(counts("ℹ pass 12"), Some((12, 0)));
+        assert_eq!(counts("ℹ fail 3"), Some((0, 3)));
+        assert_eq!(counts("ℹ tests 15"), None);
     }
 
     #[test]

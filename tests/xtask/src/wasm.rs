@@ -15,12 +15,12 @@ use std::{
 use wasmparser::{Parser, Payload};
 
 use crate::{
-    install,
+    install, npm,
     shell::{self, Outcome},
 };
 
 const TARGET: &str = "wasm32-unknown-unknown";
-const FILE: &str = "wasm32-unknown-unknown/release/mirrorscope_wasm.wasm";
+const FILE: &str = "wasm32-unknown-unknown/wasm/mirrorscope_wasm.wasm";
 const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld";
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
 
@@ -33,8 +33,20 @@ pub(crate) enum Compiler {
     Distribution,
 }
 
-/// Builds the module, fails if it needs anything from an operating system, and reports its size.
+/// Builds the module and the npm package around it; without Node only the module.
 pub(crate) fn build(compiler: Compiler) -> Outcome {
+    let module = build_module(compiler)?;
+    match npm::node() {
+        Ok(()) => npm::build(&module),
+        Err(command) => {
+            eprintln!("SKIPPED: the npm package; to have it: {command}");
+            Ok(())
+        }
+    }
+}
+
+/// Builds the module, fails if it needs anything from an operating system, and reports its size.
+fn build_module(compiler: Compiler) -> Outcome<PathBuf> {
     let file = if compiler == Compiler::First && has_target() {
         with_own_compiler()?
     } else {
@@ -44,7 +56,7 @@ pub(crate) fn build(compiler: Compiler) -> Outcome {
     let imports = imports(&module).map_err(|error| format!("{}: {error}", file.display()))?;
     check(&imports)?;
     eprintln!("{}: {} bytes, {} imports, none from `env`", file.display(), module.len(), imports.len());
-    Ok(())
+    Ok(file)
 }
 
 fn has_target() -> bool {
@@ -70,7 +82,9 @@ fn has_standard_library() -> bool {
 }
 
 fn with_own_compiler() -> Outcome<PathBuf> {
-    shell::run(&mut shell::cargo(&format!("build --release --package mirrorscope-wasm --target {TARGET}")))?;
+    shell::run(&mut shell::cargo(&format!(
+        "build --profile wasm --package mirrorscope-wasm --target {TARGET}"
+    )))?;
     Ok(shell::target_dir().join(FILE))
 }
 
@@ -95,7 +109,7 @@ fn distribution_is_complete() -> bool {
 }
 
 fn distribution_cargo(target_dir: &Path) -> Command {
-    let mut cargo = shell::command("/usr/bin/cargo", "build --release --package mirrorscope-wasm");
+    let mut cargo = shell::command("/usr/bin/cargo", "build --profile wasm --package mirrorscope-wasm");
     cargo.args(["-Z", "build-std=std,panic_abort", "--target", TARGET]);
     // What the calling cargo set for its own compiler would mislead this one.
     for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {

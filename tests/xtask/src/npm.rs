@@ -1,0 +1,181 @@
+//! The npm package `mirrorscope`, from the built module: bindings, a smaller module, JavaScript, sizes, tarball.
+//!
+//! wasm-bindgen's generator is a library here, so that one lock file gives both sides of the boundary the same
+//! version. What comes from npm (compiler, wasm-opt) is pinned by `wasm/npm/package-lock.json`.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use flate2::{Compression, write::GzEncoder};
+use wasm_bindgen_cli_support::Bindgen;
+
+use crate::shell::{self, Outcome};
+
+const PACKAGE: &str = "wasm/npm";
+const DIST: &str = "wasm/npm/dist";
+const MODULE: &str = "mirrorscope.wasm";
+
+/// The most octets of the module as a server sends it, gzip. A ratchet at today's size: the goal is 130 KiB, for which
+/// tcpdump's text and the AWS reports would have to become modules of their own.
+const MAX_MODULE_GZIP_LEN: usize = 340 * 1024;
+/// The most octets of the JavaScript that every user loads, gzip: one entry with all that it imports at once. A
+/// ratchet too: the goal is 8 KiB.
+const MAX_ENTRY_GZIP_LEN: usize = 10 * 1024;
+/// The most octets of the tarball.
+const MAX_TARBALL_LEN: u64 = 600_000;
+
+/// What rustc's default wasm32 features need of wasm-opt.
+const WASM_OPT: &str = "--enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
+    --enable-mutable-globals --enable-reference-types --enable-multivalue -O3";
+
+/// Whether Node and npm are there; otherwise the command that would bring them.
+pub(crate) fn node() -> Outcome {
+    let present = ["node", "npm"].iter().all(|tool| shell::succeeds(&mut shell::command(tool, "--version")));
+    if present {
+        Ok(())
+    } else {
+        Err("install Node 20.19 or later, for example from https://nodejs.org".into())
+    }
+}
+
+/// Builds the package from `module` and packs it; fails where a size is over its budget.
+pub(crate) fn build(module: &Path) -> Outcome {
+    bind(module)?;
+    install()?;
+    shrink()?;
+    for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        fs::copy(license, Path::new(PACKAGE).join(license)).map_err(|error| format!("{license}: {error}"))?;
+    }
+    shell::run(&mut npm("run --silent build"))?;
+    check_sizes()?;
+    pack()
+}
+
+/// Runs the package's own tests; `None` where Node is missing.
+pub(crate) fn tests() -> Command {
+    npm("test --silent")
+}
+
+/// Runs the checks of what a user of the package gets: its exports and types.
+pub(crate) fn lint() -> Outcome {
+    shell::run(&mut npm("run --silent check"))
+}
+
+/// Writes `dist/bindings.js`, its types, and the module that belongs to them.
+fn bind(module: &Path) -> Outcome {
+    let _ = fs::remove_dir_all(DIST);
+    let mut bindgen = Bindgen::new();
+    bindgen.input_path(module).out_name("bindings").typescript(true);
+    bindgen.web(true).map_err(|error| error.to_string())?;
+    bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(true);
+    bindgen.generate(DIST).map_err(|error| format!("wasm-bindgen: {error:#}"))?;
+    let _ = fs::remove_file(Path::new(DIST).join("bindings_bg.wasm.d.ts"));
+    // The compiler looks for types beside the sources, and for the code beside what it writes.
+    for file in ["bindings.js", "bindings.d.ts"] {
+        rename(file, &format!("../src/{file}"))?;
+    }
+    rename("bindings_bg.wasm", "unoptimised.wasm")
+}
+
+fn install() -> Outcome {
+    if Path::new(PACKAGE).join("node_modules/binaryen").is_dir() {
+        return Ok(());
+    }
+    shell::run(&mut npm("ci --no-audit --no-fund"))
+}
+
+fn shrink() -> Outcome {
+    let wasm_opt = Path::new(PACKAGE).join("node_modules/binaryen/bin/wasm-opt");
+    let mut command = shell::command("node", "");
+    command.arg(wasm_opt).args(WASM_OPT.split_whitespace());
+    command.arg(Path::new(DIST).join("unoptimised.wasm")).arg("-o").arg(Path::new(DIST).join(MODULE));
+    shell::run(&mut command)?;
+    fs::remove_file(Path::new(DIST).join("unoptimised.wasm")).map_err(|error| error.to_string())
+}
+
+fn rename(from: &str, to: &str) -> Outcome {
+    let dist = Path::new(DIST);
+    fs::rename(dist.join(from), dist.join(to)).map_err(|error| format!("{from}: {error}"))
+}
+
+fn check_sizes() -> Outcome {
+    let module = gzip_len(&[MODULE])?;
+    let entry = gzip_len(&entry_files()?)?;
+    eprintln!(
+        "gzip: {MODULE} {module} of {MAX_MODULE_GZIP_LEN}, entry {entry} of {MAX_ENTRY_GZIP_LEN} bytes"
+    );
+    if module > MAX_MODULE_GZIP_LEN || entry > MAX_ENTRY_GZIP_LEN {
+        return Err("the package is over its size budget".into());
+    }
+    Ok(())
+}
+
+/// The browser's entry and what it imports statically, each once.
+fn entry_files() -> Outcome<Vec<String>> {
+    let mut files = vec!["web.js".to_owned()];
+    let mut next = 0;
+    while let Some(file) = files.get(next).cloned() {
+        next += 1;
+        let text = read(&file)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        for import in static_imports(&text) {
+            if !files.iter().any(|known| known == import) {
+                files.push(import.to_owned());
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// `x.js` of every `from"./x.js"` and `import"./x.js"`, as the bundler writes them; what is imported when it is needed
+/// stands in parentheses.
+fn static_imports(text: &str) -> Vec<&str> {
+    let starts = ["from\"./", "import\"./"].into_iter().flat_map(|word| text.split(word).skip(1));
+    starts.filter_map(|rest| rest.split('"').next()).collect()
+}
+
+fn gzip_len(files: &[impl AsRef<str>]) -> Outcome<usize> {
+    files.iter().try_fold(0, |sum, file| {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        encoder.write_all(&read(file.as_ref())?).map_err(|error| error.to_string())?;
+        Ok(sum + encoder.finish().map_err(|error| error.to_string())?.len())
+    })
+}
+
+fn read(file: &str) -> Outcome<Vec<u8>> {
+    fs::read(Path::new(DIST).join(file)).map_err(|error| format!("{DIST}/{file}: {error}"))
+}
+
+fn pack() -> Outcome {
+    shell::run(&mut npm("pack --silent --pack-destination dist"))?;
+    let tarball = tarball().ok_or("npm pack wrote no tarball")?;
+    let len = fs::metadata(&tarball).map_err(|error| error.to_string())?.len();
+    eprintln!("{}: {len} of {MAX_TARBALL_LEN} bytes", tarball.display());
+    if len > MAX_TARBALL_LEN { Err("the tarball is over its size budget".into()) } else { Ok(()) }
+}
+
+fn tarball() -> Option<PathBuf> {
+    let files = fs::read_dir(DIST).ok()?.filter_map(|file| Some(file.ok()?.path()));
+    files.into_iter().find(|file| file.extension().is_some_and(|extension| extension == "tgz"))
+}
+
+fn npm(arguments: &str) -> Command {
+    let mut npm = shell::command("npm", arguments);
+    npm.current_dir(PACKAGE);
+    npm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn imports_that_load_with_the_entry_are_found_and_later_ones_are_not() {
+        let text = "import{a}from\"./a.js\";import\"./b.js\";const c=await import(\"./c.js\");";
+        assert_eq!(static_imports(text), ["a.js", "b.js"]);
+    }
+}

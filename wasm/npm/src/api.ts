@@ -1,0 +1,11 @@
+/** Everything that the package offers, whatever its entry. */
+export { type AwsJson, type AwsReport, explain, lint, suggest, type Suggestion } from './aws.js';
+export { Capture, type CaptureOptions, INDEX_BYTES_PER_PACKET } from './capture.js';
+export { Batch, type ColumnName, type Columns, Flag } from './columns.js';
+export { type BatchOptions, decode, Decoder, DecodeStream, print, report, summarise, type Summary } from './decode.js';
+export { AwsJsonError, CaptureError, FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';
+export { checkFilter, completeFilter } from './filter.js';
+export { dissect } from './packet.js';
+export { init, initSync, isReady, memoryBytes, type ModuleSource, version } from './runtime.js';
+export type { RandomAccess, Source } from './sources.js';
+export type * from './types.js';

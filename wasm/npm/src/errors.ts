@@ -1,0 +1,71 @@
+/** What can go wrong. Every error of this package is a `MirrorscopeError` with a `code`. */
+
+/** An error of this package. */
+export class MirrorscopeError extends Error {
+  /** A word for programs, such as `TRUNCATED`; it stays the same when the message is reworded. */
+  readonly code: string;
+  /** What to do about it. */
+  readonly hint: string | undefined;
+
+  constructor(code: string, message: string, hint?: string) {
+    super(message);
+    this.name = new.target.name;
+    this.code = code;
+    this.hint = hint;
+  }
+}
+
+/** The decoder was used before it was loaded. */
+export class NotInitialisedError extends MirrorscopeError {
+  constructor(message: string) {
+    super('NOT_INITIALISED', message, 'await init()');
+  }
+}
+
+/** The capture is damaged, cut or none at all. Every packet before the damage was delivered. */
+export class CaptureError extends MirrorscopeError {
+  /** Packets before the damage; the packet at fault is the next one. */
+  readonly packets: number;
+  /** Octet of the uncompressed capture at which the damaged part begins. */
+  readonly offset: number;
+
+  constructor(fault: { code: string; message: string; hint?: string; packets: number; offset: number }) {
+    super(fault.code, fault.message, fault.hint);
+    this.packets = fault.packets;
+    this.offset = fault.offset;
+  }
+}
+
+/** A filter was not understood. */
+export class FilterError extends MirrorscopeError {
+  /** Index of the first character at fault. */
+  readonly from: number;
+  /** Index behind the last character at fault; equal to `from` at the end of the text. */
+  readonly to: number;
+  /** What to write instead. */
+  readonly suggestion: string | undefined;
+  /** Message, filter and underline in three lines, for a terminal. */
+  readonly rendered: string;
+
+  constructor(fault: { message: string; from: number; to: number; suggestion: string | null; rendered: string }) {
+    super('FILTER', fault.message, fault.suggestion ?? undefined);
+    this.from = fault.from;
+    this.to = fault.to;
+    this.suggestion = fault.suggestion ?? undefined;
+    this.rendered = fault.rendered;
+  }
+}
+
+/** JSON that is not what the AWS CLI prints. */
+export class AwsJsonError extends MirrorscopeError {
+  /** Counted from 1; 0 if the fault is the whole text's. */
+  readonly line: number;
+  /** Octets, counted from 1. */
+  readonly column: number;
+
+  constructor(fault: { message: string; hint: string; line: number; column: number }) {
+    super('AWS_JSON', fault.message, fault.hint);
+    this.line = fault.line;
+    this.column = fault.column;
+  }
+}

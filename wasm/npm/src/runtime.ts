@@ -1,0 +1,71 @@
+/** The one WebAssembly module behind the package: how it is loaded, and where its memory lies. */
+import * as bindings from './bindings.js';
+import { NotInitialisedError } from './errors.js';
+
+/** What the module can be made from: a compiled module, its octets, where to fetch it, or the answer to a fetch. */
+export type ModuleSource = WebAssembly.Module | BufferSource | URL | string | Response;
+
+let memory: WebAssembly.Memory | undefined;
+let loading: Promise<void> | undefined;
+let standard: (() => ModuleSource | Promise<ModuleSource>) | undefined;
+
+/** The entry says what `init()` without an argument loads. */
+export function setStandardSource(source: () => ModuleSource | Promise<ModuleSource>): void {
+  standard = source;
+}
+
+/**
+ * Makes the decoder ready. Needed once, before anything else; further calls are free. Node, Deno, Bun and workerd are
+ * ready on import.
+ *
+ * @param source where the module comes from; only the entry `mirrorscope/slim` needs it
+ */
+export function init(source?: ModuleSource | Promise<ModuleSource>): Promise<void> {
+  if (memory) return Promise.resolve();
+  loading ??= load(source).catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+async function load(source?: ModuleSource | Promise<ModuleSource>): Promise<void> {
+  const from = await (source ?? standard?.());
+  if (from === undefined) {
+    throw new NotInitialisedError('init() of mirrorscope/slim needs the module, its octets or its address');
+  }
+  const exports = await bindings.default({ module_or_path: from });
+  memory ??= exports.memory;
+}
+
+/** Makes the decoder ready at once, from a compiled module or its octets. */
+export function initSync(source: WebAssembly.Module | BufferSource): void {
+  memory ??= bindings.initSync({ module: source }).memory;
+}
+
+/** Whether the decoder can be used. */
+export function isReady(): boolean {
+  return memory !== undefined;
+}
+
+/** The bindings, once they can be called. */
+export function ready(): typeof bindings {
+  moduleMemory();
+  return bindings;
+}
+
+/** The module's memory. Its `buffer` is another one after the memory has grown. */
+export function moduleMemory(): WebAssembly.Memory {
+  if (!memory) throw new NotInitialisedError('call `await init()` of mirrorscope first');
+  return memory;
+}
+
+/** The version of the decoder. */
+export function version(): string {
+  return ready().version();
+}
+
+/** Octets of the module's memory. It never shrinks; what decoders give back is used again. */
+export function memoryBytes(): number {
+  return moduleMemory().buffer.byteLength;
+}

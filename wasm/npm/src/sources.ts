@@ -1,0 +1,169 @@
+/** Where octets come from: everything that a JavaScript program holds a capture in, made into one stream of chunks. */
+import { MirrorscopeError } from './errors.js';
+
+/** A capture that is read piece by piece, for files larger than memory. */
+export interface RandomAccess {
+  /** Octets of the capture. */
+  readonly size: number;
+  /** The octets from `offset` on, `length` of them. */
+  read(offset: number, length: number): Promise<Uint8Array> | Uint8Array;
+}
+
+/** What a capture can be read from: pcap or pcapng, also gzip or zstd. */
+export type Source =
+  | Blob
+  | Response
+  | ArrayBuffer
+  | ArrayBufferView
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>
+  | Iterable<Uint8Array>
+  | RandomAccess;
+
+/** Octets read at a time from what can be read anywhere. */
+const READ_LEN = 1024 * 1024;
+/** Octets that tell the format. */
+const MAGIC_LEN = 4;
+
+/** A source under way. */
+export interface Chunks {
+  /** The octets of the capture, uncompressed. */
+  readonly octets: AsyncGenerator<Uint8Array>;
+  /** Octets of the source, compressed as they are, where that is known. */
+  readonly totalBytes: number | undefined;
+  /** Octets of the source read so far. */
+  bytes(): number;
+}
+
+/** Begins to read a source. */
+export function open(source: Source, signal?: AbortSignal): Chunks {
+  const randomAccess = asRandomAccess(source);
+  let bytes = 0;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of until(randomAccess ? pieces(randomAccess) : iterate(source), signal)) {
+      bytes += chunk.byteLength;
+      yield chunk;
+    }
+  }
+  return { octets: uncompressed(counted()), totalBytes: randomAccess?.size, bytes: () => bytes };
+}
+
+/** The source as one that can be read anywhere, if it is one. */
+export function asRandomAccess(source: Source): RandomAccess | undefined {
+  if (source instanceof Blob) {
+    return { size: source.size, read: async (at, len) => new Uint8Array(await source.slice(at, at + len).arrayBuffer()) };
+  }
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
+    const octets = source instanceof ArrayBuffer ? new Uint8Array(source) : new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
+    return { size: octets.length, read: (at, len) => octets.subarray(at, at + len) };
+  }
+  return 'read' in source && 'size' in source ? source : undefined;
+}
+
+/** Reads from the beginning to the end; the next piece is fetched while one is worked on. */
+async function* pieces({ size, read }: RandomAccess): AsyncGenerator<Uint8Array> {
+  let next: Promise<Uint8Array> | Uint8Array | undefined;
+  for (let at = 0; at < size; at += READ_LEN) {
+    const piece = await (next ?? read(at, Math.min(READ_LEN, size - at)));
+    next = at + READ_LEN < size ? read(at + READ_LEN, Math.min(READ_LEN, size - at - READ_LEN)) : undefined;
+    // A reader that nobody waits for any more must not end the program.
+    if (next instanceof Promise) next.catch(() => {});
+    yield piece;
+  }
+}
+
+async function* iterate(source: Source): AsyncGenerator<Uint8Array> {
+  if (source instanceof Response) {
+    if (!source.ok) throw new MirrorscopeError('HTTP', `the server answered ${source.status} ${source.statusText}`);
+    if (source.body) yield* iterate(source.body as ReadableStream<Uint8Array>);
+  } else if (source instanceof ReadableStream) {
+    yield* fromStream(source);
+  } else if (Symbol.asyncIterator in source || Symbol.iterator in source) {
+    for await (const chunk of source as AsyncIterable<Uint8Array>) yield octets(chunk);
+  } else {
+    throw new MirrorscopeError('SOURCE', 'a capture cannot be read from this', 'give a Blob, ArrayBuffer, stream or iterable');
+  }
+}
+
+/** By hand, because Safari's streams are no iterables. */
+async function* fromStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const reader = stream.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield octets(value);
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
+
+function octets(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk;
+  if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
+  throw new MirrorscopeError('SOURCE', `a chunk of the source is ${typeof chunk}, not octets`, 'do not set an encoding on the stream');
+}
+
+/** The same chunks, until the signal says to stop, even while one is awaited. */
+async function* until(chunks: AsyncGenerator<Uint8Array>, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  if (!signal) return yield* chunks;
+  signal.throwIfAborted();
+  let stop = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop);
+  });
+  aborted.catch(() => {});
+  try {
+    for (;;) {
+      const { done, value } = await Promise.race([chunks.next(), aborted]);
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal.removeEventListener('abort', stop);
+    // Not awaited: it may wait for a chunk that never comes.
+    chunks.return(undefined).catch(() => {});
+  }
+}
+
+async function* uncompressed(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const head = await beginning(chunks);
+  const whole = joined(head, chunks);
+  if (head[0] === 0x1f && head[1] === 0x8b) {
+    yield* (await import('./gzip.js')).gunzip(whole);
+  } else if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) {
+    yield* (await import('./zstd.js')).unzstd(whole);
+  } else {
+    yield* whole;
+  }
+}
+
+/** Whether a capture that begins like this is compressed. */
+export function isCompressed(head: Uint8Array): boolean {
+  return (head[0] === 0x1f && head[1] === 0x8b) || (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd);
+}
+
+/** The first chunk, with as many more as it takes to tell the format. */
+async function beginning(chunks: AsyncGenerator<Uint8Array>): Promise<Uint8Array> {
+  let head = new Uint8Array();
+  while (head.length < MAGIC_LEN) {
+    const { done, value } = await chunks.next();
+    if (done) break;
+    if (head.length === 0) {
+      head = value as Uint8Array<ArrayBuffer>;
+    } else {
+      const longer = new Uint8Array(head.length + value.length);
+      longer.set(head);
+      longer.set(value, head.length);
+      head = longer;
+    }
+  }
+  return head;
+}
+
+async function* joined(head: Uint8Array, rest: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
+  if (head.length > 0) yield head;
+  yield* rest;
+}

@@ -1,0 +1,167 @@
+/** A decoder in a worker of its own, with the functions of the main entry: `mirrorscope/worker`. */
+import type { AwsJson, AwsReport, Suggestion } from './aws.js';
+import { Batch } from './columns.js';
+import type { BatchOptions, Summary } from './decode.js';
+import { AwsJsonError, CaptureError, FilterError, MirrorscopeError } from './errors.js';
+import type { Answer, Call, Request, Sendable, WorkerSource } from './protocol.js';
+import type { PassOptions, PrintOptions, Progress } from './types.js';
+
+export type { WorkerSource } from './protocol.js';
+export { Batch } from './columns.js';
+export { AwsJsonError, CaptureError, FilterError, MirrorscopeError } from './errors.js';
+
+/** What is common to the workers of browsers and of Node. */
+export interface WorkerLike {
+  postMessage(message: unknown, transfer?: never): void;
+  terminate(): unknown;
+}
+
+type Listener = (answer: Answer) => void;
+
+/** Starts a worker. Give it back with `dispose()` or `using`. */
+export class MirrorscopeWorker {
+  readonly #worker: WorkerLike;
+  readonly #calls = new Map<number, Listener>();
+  readonly #module: unknown;
+  #last = 0;
+  #fault: MirrorscopeError | undefined;
+
+  private constructor(worker: WorkerLike, module: unknown) {
+    this.#worker = worker;
+    this.#module = module;
+  }
+
+  /**
+   * @param options `worker` if you start it yourself from `mirrorscope/worker-main`; `module` as for `init`
+   */
+  static async start(options: { worker?: WorkerLike; module?: WebAssembly.Module | string } = {}): Promise<MirrorscopeWorker> {
+    const worker = options.worker ?? (await standardWorker());
+    const client = new MirrorscopeWorker(worker, options.module);
+    client.#listen(worker);
+    return client;
+  }
+
+  #listen(worker: WorkerLike): void {
+    const take = (answer: Answer): void => this.#calls.get(answer.id)?.(answer);
+    const fail = (why: unknown): void => this.#fail(`the worker failed: ${why instanceof Error ? why.message : String(why)}`);
+    if ('addEventListener' in worker) {
+      const web = worker as unknown as Worker;
+      web.addEventListener('message', (event) => take((event as MessageEvent<Answer>).data));
+      web.addEventListener('error', (event) => fail((event as ErrorEvent).message));
+    } else {
+      const node = worker as unknown as import('node:worker_threads').Worker;
+      node.on('message', take);
+      node.on('error', fail);
+    }
+  }
+
+  #fail(message: string): void {
+    this.#fault = new MirrorscopeError('WORKER', message, 'start another one');
+    for (const [id, listener] of [...this.#calls]) {
+      listener({ id, error: { name: 'MirrorscopeError', code: 'WORKER', message } });
+    }
+  }
+
+  /** As `decode` of the main entry; batches are transferred. */
+  async *decode(source: WorkerSource, options: PassOptions & BatchOptions = {}): AsyncGenerator<Batch, void, void> {
+    for await (const answer of this.#pieces({ name: 'decode', source, options: sendable(options) }, options)) {
+      if ('batch' in answer) yield new Batch(answer.batch.length, answer.batch.columns, answer.batch.sessions);
+    }
+  }
+
+  /** As `print` of the main entry. */
+  async *print(source: WorkerSource, options: PrintOptions = {}): AsyncGenerator<Uint8Array, void, void> {
+    for await (const answer of this.#pieces({ name: 'print', source, options: sendable(options) }, options)) {
+      if ('octets' in answer) yield answer.octets;
+    }
+  }
+
+  /** As `summarise` of the main entry. */
+  summarise(source: WorkerSource, options: PassOptions = {}): Promise<Summary> {
+    return this.#value({ name: 'summarise', source, options: sendable(options) }, options);
+  }
+
+  /** As `explain` of the main entry. */
+  explain(source: WorkerSource, json: AwsJson[], options: PassOptions = {}): Promise<AwsReport> {
+    return this.#value({ name: 'explain', source, json, options: sendable(options) }, options);
+  }
+
+  /** As `suggest` of the main entry. */
+  suggest(source: WorkerSource, goal: { drop: string } | { keep: string }, json: AwsJson[] = [], options: PassOptions = {}): Promise<Suggestion> {
+    return this.#value({ name: 'suggest', source, goal, json, options: sendable(options) }, options);
+  }
+
+  async #value<T>(call: Call, options: PassOptions): Promise<T> {
+    for await (const answer of this.#pieces(call, options)) {
+      if ('value' in answer) return answer.value as T;
+    }
+    throw new MirrorscopeError('WORKER', 'the worker gave no answer');
+  }
+
+  /** The answers to a call: pieces, each asked for in turn, and the value last. */
+  async *#pieces(call: Call, { signal, onProgress }: PassOptions): AsyncGenerator<Answer, void, void> {
+    signal?.throwIfAborted();
+    if (this.#fault) throw this.#fault;
+    const id = (this.#last += 1);
+    const answers: Answer[] = [];
+    let wake = (): void => {};
+    this.#calls.set(id, (answer) => {
+      if ('progress' in answer) return onProgress?.(answer.progress as Progress);
+      answers.push(answer);
+      wake();
+    });
+    const stop = (): void => wake();
+    signal?.addEventListener('abort', stop);
+    try {
+      this.#send({ id, call, module: this.#module });
+      for (;;) {
+        while (answers.length === 0 && !signal?.aborted) await new Promise<void>((resolve) => (wake = resolve));
+        signal?.throwIfAborted();
+        const answer = answers.shift();
+        if (!answer) continue;
+        if ('error' in answer) throw revived(answer.error);
+        yield answer;
+        if ('value' in answer) return;
+        this.#send({ id, more: true });
+      }
+    } finally {
+      signal?.removeEventListener('abort', stop);
+      this.#calls.delete(id);
+      this.#send({ id, stop: true });
+    }
+  }
+
+  #send(request: Request): void {
+    this.#worker.postMessage(request);
+  }
+
+  /** Ends the worker at once. */
+  dispose(): void {
+    this.#worker.terminate();
+    this.#fail('the worker was ended');
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+async function standardWorker(): Promise<WorkerLike> {
+  if (typeof Worker === 'function') return new Worker(new URL('./worker-main.js', import.meta.url), { type: 'module' });
+  const name = 'node:worker_threads';
+  const threads = (await import(/* @vite-ignore */ name)) as typeof import('node:worker_threads');
+  return new threads.Worker(new URL('./worker-node.js', import.meta.url)) as unknown as WorkerLike;
+}
+
+function sendable<T extends PassOptions>({ signal: _, onProgress: __, ...rest }: T): Sendable<T> {
+  return rest as Sendable<T>;
+}
+
+/** The error that the worker threw, of its own class again. */
+function revived(flat: object): Error {
+  const fault = flat as { name: string; code: string; message: string; hint?: string };
+  if (fault.name === 'CaptureError') return new CaptureError(fault as never);
+  if (fault.name === 'FilterError') return new FilterError(fault as never);
+  if (fault.name === 'AwsJsonError') return new AwsJsonError(fault as never);
+  return new MirrorscopeError(fault.code, fault.message, fault.hint);
+}

@@ -1,0 +1,57 @@
+/** How the package is loaded: `slim` with what the caller brings, and the command line as its users meet it. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+const MODULE = new URL('../dist/mirrorscope.wasm', import.meta.url);
+const CLI = fileURLToPath(new URL('../bin/mirrorscope.js', import.meta.url));
+const CAPTURE = fileURLToPath(new URL('../../../tests/fixtures/mirror/ping-curl-traceroute.pcap', import.meta.url));
+
+/** Runs `code` in a process of its own, where nothing has been initialised. */
+function fresh(code) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', cwd: fileURLToPath(new URL('..', import.meta.url)) });
+  assert.equal(status, 0, stderr);
+  return stdout.trim();
+}
+
+function cli(...args) {
+  return spawnSync(process.execPath, [CLI, ...args], { encoding: 'utf8', env: { ...process.env, TZ: 'UTC' } });
+}
+
+test('the package is found by its own name, and is ready in Node on import', () => {
+  assert.equal(fresh(`import { isReady } from 'mirrorscope'; console.log(isReady())`), 'true');
+});
+
+test('slim waits for the module and says so', () => {
+  const code = (init) => `
+    import { init, initSync, dissect } from 'mirrorscope/slim';
+    import { readFileSync } from 'node:fs';
+    try { dissect(new Uint8Array(14)) } catch (error) { console.log(error.code) }
+    ${init}
+    console.log(dissect(new Uint8Array(14)).layers.length);`;
+  const octets = `readFileSync(${JSON.stringify(fileURLToPath(MODULE))})`;
+  assert.equal(fresh(code(`await init(${octets}); await init();`)), 'NOT_INITIALISED\n2'.replace('2', fresh(code(`initSync(${octets});`)).split('\n')[1]));
+  assert.equal(fresh(code(`await init(new WebAssembly.Module(${octets}));`)).split('\n')[0], 'NOT_INITIALISED');
+});
+
+test('the module needs nothing from an operating system', () => {
+  const imports = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(MODULE)));
+  assert.deepEqual(imports.filter(({ module }) => module === 'env' || module.startsWith('wasi')), []);
+});
+
+test('the command line prints, filters, and fails with a status and a hint', () => {
+  assert.equal(cli('-q', CAPTURE).stdout.trim().split('\n').length, 63);
+  assert.equal(cli('--json', CAPTURE, 'icmp').stdout.split('\n').filter(Boolean).every((line) => JSON.parse(line).icmp), true);
+  const expected = readFileSync(CAPTURE.replace('.pcap', '.tcpdump.txt'), 'utf8');
+  assert.equal(cli('--style', 'tcpdump', CAPTURE).stdout, expected);
+  const faulty = cli(CAPTURE, 'prot 80');
+  assert.deepEqual([faulty.status, faulty.stdout], [1, '']);
+  assert.match(faulty.stderr, /\^\^\^\^/);
+  const text = cli(CLI);
+  assert.equal(text.status, 2);
+  assert.match(text.stderr, /hint: /);
+  assert.equal(cli('/no/such/file').status, 1);
+  assert.equal(cli('--help').status, 0);
+});

@@ -1,0 +1,93 @@
+//! The filter language for an editor: what is wrong where, and what could be written at the cursor.
+
+use std::net::IpAddr;
+
+use mirrorscope_core::{
+    aws::gwlb::EndpointId,
+    filter::{CompletionKind, Filter, Seen, complete},
+    sinks::sessions::Key,
+};
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::{decoder::RawDecoder, fault};
+
+/// What is wrong with a filter, as JSON; nothing if it can be used.
+#[wasm_bindgen(js_name = checkFilter)]
+pub fn check_filter(text: &str) -> Option<String> {
+    Filter::parse(text).err().map(|error| fault::filter(&error, text))
+}
+
+/// What could be written at index `cursor` of `text`, as a JSON array.
+#[wasm_bindgen(js_name = completeFilter)]
+pub fn complete_filter(text: &str, cursor: usize) -> String {
+    completions(text, cursor, None)
+}
+
+#[wasm_bindgen]
+impl RawDecoder {
+    /// As [`complete_filter`], with the sessions that were seen.
+    #[wasm_bindgen(js_name = completeFilter)]
+    pub fn complete_filter(&self, text: &str, cursor: usize) -> String {
+        completions(text, cursor, Some(self))
+    }
+}
+
+fn completions(text: &str, cursor: usize, decoder: Option<&RawDecoder>) -> String {
+    let values = decoder.map(Values::of).unwrap_or_default();
+    let seen = Seen {
+        vnis: &values.vnis,
+        endpoints: &values.endpoints,
+        sources: &values.sources,
+        ..Seen::default()
+    };
+    let found = complete(text, fault::utf8(text, cursor), &seen);
+    let list = found.into_iter().map(|completion| {
+        let [from, to] = [completion.replace.start, completion.replace.end].map(|at| fault::utf16(text, at));
+        json!({
+            "text": completion.text, "kind": kind(completion.kind), "from": from, "to": to,
+            "detail": completion.detail,
+        })
+    });
+    Value::Array(list.collect()).to_string()
+}
+
+/// The identities of the mirror sessions seen, each value once.
+#[derive(Default)]
+struct Values {
+    vnis: Vec<u32>,
+    endpoints: Vec<EndpointId>,
+    sources: Vec<IpAddr>,
+}
+
+impl Values {
+    fn of(decoder: &RawDecoder) -> Self {
+        let mut values = Self::default();
+        for (key, _) in decoder.sessions().rows() {
+            let Key::Mirrored(identity) = key else { continue };
+            values.vnis.push(identity.vni);
+            values.endpoints.extend(identity.endpoint_id);
+            values.sources.push(identity.source);
+        }
+        once(&mut values.vnis);
+        once(&mut values.endpoints);
+        once(&mut values.sources);
+        values
+    }
+}
+
+fn once<T: Ord>(values: &mut Vec<T>) {
+    values.sort_unstable();
+    values.dedup();
+}
+
+fn kind(kind: CompletionKind) -> &'static str {
+    match kind {
+        CompletionKind::Tunnel => "tunnel",
+        CompletionKind::Protocol => "protocol",
+        CompletionKind::Keyword => "keyword",
+        CompletionKind::Operator => "operator",
+        CompletionKind::Constant => "constant",
+        CompletionKind::Value => "value",
+    }
+}

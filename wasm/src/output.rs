@@ -1,0 +1,150 @@
+//! What packets are printed as: the native program's own sinks, gathered until JavaScript takes them.
+
+use mirrorscope_core::{
+    Decoder, Packet,
+    aws::mirror::MirrorIdentity,
+    sinks::{
+        brief::{BriefStyle, Palette},
+        detail, json,
+        line::Line,
+        pcapng::{Part, PcapngSink},
+        tcpdump::{TcpdumpOptions, TcpdumpStyle},
+        time::{self, Clock, OffsetAt, Precision, TimeStyle},
+    },
+};
+
+/// Octets that are gathered before they are handed over.
+const GATHER_LEN: usize = 128 * 1024;
+
+/// A printer and what it has printed.
+#[derive(Debug)]
+pub(crate) struct Output {
+    style: Style,
+    verbose: bool,
+    hex: u8,
+    text: Line,
+    blocks: Vec<u8>,
+}
+
+/// What a packet becomes.
+#[derive(Debug)]
+enum Style {
+    Json,
+    Brief(Box<BriefStyle<'static>>),
+    Tcpdump(Box<TcpdumpStyle>),
+    Pcapng(PcapngSink),
+}
+
+/// How times and packets are shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Show {
+    /// tcpdump's number of `-t`.
+    pub(crate) time: u8,
+    pub(crate) nano: bool,
+    pub(crate) local: bool,
+    pub(crate) colour: bool,
+    pub(crate) number: bool,
+    pub(crate) verbose: bool,
+    pub(crate) hex: u8,
+}
+
+impl Output {
+    /// A printer called `format`; `None` for a name that is not known.
+    pub(crate) fn new(format: &str, show: Show, decoder: &Decoder) -> Option<Self> {
+        let mut blocks = Vec::new();
+        let style = match format {
+            "jsonl" => Style::Json,
+            "text" => Style::Brief(Box::new(show.brief())),
+            "tcpdump" => Style::Tcpdump(Box::new(TcpdumpStyle::new(show.tcpdump(decoder)))),
+            "inner-pcapng" => Style::Pcapng(begin(&mut blocks, Part::Subject)),
+            "pcapng" => Style::Pcapng(begin(&mut blocks, Part::Record)),
+            _ => return None,
+        };
+        Some(Self { style, verbose: show.verbose, hex: show.hex, text: Line::default(), blocks })
+    }
+
+    /// Prints a packet.
+    pub(crate) fn packet(&mut self, packet: &Packet<'_>) {
+        let Self { style, text, blocks, .. } = self;
+        match style {
+            Style::Json => return json::print(packet, text),
+            Style::Pcapng(sink) => return sink.packet(packet, &no_name, blocks),
+            Style::Brief(style) => style.print(packet, text),
+            Style::Tcpdump(style) => style.print(packet, text),
+        }
+        if self.verbose {
+            detail::print_tree(packet, text);
+        }
+        match self.hex {
+            0 => {}
+            1 => detail::print_hex(packet.subject_bytes(), text),
+            _ => detail::print_hex(packet.record.data, text),
+        }
+    }
+
+    /// What was printed and not taken yet: only one of the two buffers is ever used.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        if self.text.is_empty() { &self.blocks } else { self.text.as_bytes() }
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.bytes().len() >= GATHER_LEN
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.blocks.clear();
+    }
+}
+
+/// Where no AWS JSON gives names.
+pub(crate) fn no_name(_: &MirrorIdentity) -> Option<&'static str> {
+    None
+}
+
+fn begin(blocks: &mut Vec<u8>, part: Part) -> PcapngSink {
+    PcapngSink::begin(blocks, part, concat!("mirrorscope ", env!("CARGO_PKG_VERSION")))
+}
+
+impl Show {
+    fn brief(self) -> BriefStyle<'static> {
+        let clock = Clock::new(self.time_style(), self.precision(), self.offset_at());
+        let palette = if self.colour { Palette::COLOUR } else { Palette::default() };
+        BriefStyle::new(clock, palette, &no_name).numbered(self.number)
+    }
+
+    fn tcpdump(self, decoder: &Decoder) -> TcpdumpOptions {
+        TcpdumpOptions {
+            time: self.time_style(),
+            precision: self.precision(),
+            offset_at: self.offset_at(),
+            number: self.number,
+            decoder: decoder.clone(),
+            ..TcpdumpOptions::default()
+        }
+    }
+
+    fn precision(self) -> Precision {
+        if self.nano { Precision::Nano } else { Precision::Micro }
+    }
+
+    fn offset_at(self) -> OffsetAt {
+        if self.local { local_offset } else { time::utc }
+    }
+
+    fn time_style(self) -> TimeStyle {
+        match self.time {
+            0 | 4 => TimeStyle::DateTime,
+            1 => TimeStyle::None,
+            2 => TimeStyle::Epoch,
+            3 => TimeStyle::SincePrevious,
+            _ => TimeStyle::SinceFirst,
+        }
+    }
+}
+
+/// Seconds east of Greenwich at `second`, as JavaScript knows them.
+fn local_offset(second: i64) -> i32 {
+    let date = js_sys::Date::new(&(second as f64 * 1000.0).into());
+    (-date.get_timezone_offset() * 60.0) as i32
+}
