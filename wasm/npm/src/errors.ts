@@ -9,7 +9,8 @@ export class MirrorscopeError extends Error {
 
   constructor(code: string, message: string, hint?: string) {
     super(message);
-    this.name = new.target.name;
+    // Written out, because a bundler shortens the names of classes.
+    this.name = 'MirrorscopeError';
     this.code = code;
     this.hint = hint;
   }
@@ -19,6 +20,7 @@ export class MirrorscopeError extends Error {
 export class NotInitialisedError extends MirrorscopeError {
   constructor(message: string) {
     super('NOT_INITIALISED', message, 'await init()');
+    this.name = 'NotInitialisedError';
   }
 }
 
@@ -31,6 +33,7 @@ export class CaptureError extends MirrorscopeError {
 
   constructor(fault: { code: string; message: string; hint?: string; packets: number; offset: number }) {
     super(fault.code, fault.message, fault.hint);
+    this.name = 'CaptureError';
     this.packets = fault.packets;
     this.offset = fault.offset;
   }
@@ -49,6 +52,7 @@ export class FilterError extends MirrorscopeError {
 
   constructor(fault: { message: string; from: number; to: number; suggestion: string | null; rendered: string }) {
     super('FILTER', fault.message, fault.suggestion ?? undefined);
+    this.name = 'FilterError';
     this.from = fault.from;
     this.to = fault.to;
     this.suggestion = fault.suggestion ?? undefined;
@@ -65,6 +69,7 @@ export class AwsJsonError extends MirrorscopeError {
 
   constructor(fault: { message: string; hint: string; line: number; column: number }) {
     super('AWS_JSON', fault.message, fault.hint);
+    this.name = 'AwsJsonError';
     this.line = fault.line;
     this.column = fault.column;
   }

@@ -37,6 +37,7 @@ export interface Chunks {
 
 /** Begins to read a source. */
 export function open(source: Source, signal?: AbortSignal): Chunks {
+  if (typeof source !== 'object' || source === null) throw unreadable();
   const randomAccess = asRandomAccess(source);
   let bytes = 0;
   async function* counted(): AsyncGenerator<Uint8Array> {
@@ -81,8 +82,12 @@ async function* iterate(source: Source): AsyncGenerator<Uint8Array> {
   } else if (Symbol.asyncIterator in source || Symbol.iterator in source) {
     for await (const chunk of source as AsyncIterable<Uint8Array>) yield octets(chunk);
   } else {
-    throw new MirrorscopeError('SOURCE', 'a capture cannot be read from this', 'give a Blob, ArrayBuffer, stream or iterable');
+    throw unreadable();
   }
+}
+
+function unreadable(): MirrorscopeError {
+  return new MirrorscopeError('SOURCE', 'a capture cannot be read from this', 'give a Blob, ArrayBuffer, stream or iterable');
 }
 
 /** By hand, because Safari's streams are no iterables. */

