@@ -78,6 +78,9 @@ fn bind(module: &Path) -> Outcome {
     for file in ["bindings.js", "bindings.d.ts"] {
         rename(file, &format!("../src/{file}"))?;
     }
+    // The package's own types refer to them, too.
+    fs::copy("wasm/npm/src/bindings.d.ts", Path::new(DIST).join("bindings.d.ts"))
+        .map_err(|error| format!("bindings.d.ts: {error}"))?;
     rename("bindings_bg.wasm", "unoptimised.wasm")
 }
 
