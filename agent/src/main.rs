@@ -1,16 +1,23 @@
 //! The program `mirrorscope`: reads captures of AWS mirrored traffic and says who mirrored what.
 //!
 //! `cli` turns words into a command; a command opens a source, and `pipeline` runs its packets into a sink.
-#![forbid(unsafe_code)]
+//! Code that only Linux can run (sockets in batches, `serve`) stands behind one condition, here and in `cli`.
+#![deny(unsafe_code)]
 
 mod cli;
 mod failure;
+#[cfg(target_os = "linux")]
+mod http;
 mod output;
 mod pipeline;
 mod progress;
 mod send;
+#[cfg(target_os = "linux")]
+mod serve;
 mod sinks;
 mod sources;
+#[cfg(target_os = "linux")]
+mod sys;
 mod timezone;
 
 use std::process::ExitCode;

@@ -28,7 +28,8 @@ pub(crate) trait Sink {
         packet.decode_in_place(decoder);
         self.packet(&packet)
     }
-    /// Is told that the next packet may take a while: what has been gathered can go out.
+    /// Is told that the next packet may take a while: what has been gathered can go out. Where this succeeds,
+    /// every packet taken so far has been delivered.
     fn idle(&mut self) -> Result<(), Failure> {
         Ok(())
     }

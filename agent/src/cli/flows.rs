@@ -102,7 +102,7 @@ impl ValueEnum for Sort {
     }
 }
 
-fn max_flows(text: &str) -> Result<usize, String> {
+pub(super) fn max_flows(text: &str) -> Result<usize, String> {
     let number = text.parse().map_err(|error| format!("{error}"))?;
     match number {
         1..=LARGEST_MAX_FLOWS => Ok(number),

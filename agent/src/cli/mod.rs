@@ -9,6 +9,8 @@ mod flows;
 mod input;
 mod read;
 mod send;
+#[cfg(target_os = "linux")]
+mod serve;
 mod sessions;
 
 /// Reads AWS mirrored traffic: who mirrored what, without the tunnels.
@@ -27,6 +29,8 @@ enum Command {
     Aws(aws::Args),
     Read(read::Args),
     Send(send::Args),
+    #[cfg(target_os = "linux")]
+    Serve(Box<serve::Args>),
     Sessions(sessions::Args),
     Flows(flows::Args),
 }
@@ -37,6 +41,8 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Aws(args) => aws::run(&args),
         Command::Read(args) => read::run(&args),
         Command::Send(args) => send::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Serve(args) => serve::run(*args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Flows(args) => flows::run(&args),
     }

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use super::{line::Line, sessions::Key};
 use crate::{
     aws::{gwlb::GwlbContext, mirror::NameOf},
-    capture::{self, InterfaceHeader, PcapngWriter, SectionHeader},
+    capture::{self, InterfaceHeader, PcapngWriter, SectionHeader, Statistics},
     layers::Layer,
     packet::{Envelope, Packet},
     record::LinkType,
@@ -54,6 +54,14 @@ impl PcapngSink {
             core::str::from_utf8(self.comment.as_bytes()).ok().filter(|comment| !comment.is_empty());
         let timestamp_ns = packet.record.timestamp_ns;
         self.writer.packet(out, &capture::Packet { interface, timestamp_ns, original_len, data, comment });
+    }
+
+    /// Appends the counts of the whole stream, which stand at its first interface. Nothing is written before a
+    /// packet was.
+    pub fn statistics(&mut self, timestamp_ns: i64, statistics: &Statistics, out: &mut Vec<u8>) {
+        if !self.interfaces.is_empty() {
+            self.writer.statistics(out, 0, timestamp_ns, statistics);
+        }
     }
 
     fn part<'a>(&self, packet: &Packet<'a>) -> (&'a [u8], u32, LinkType) {

@@ -104,6 +104,20 @@ impl Sessions {
         rows
     }
 
+    /// Adds what another counter of other packets has seen.
+    pub fn merge(&mut self, other: &Self) {
+        for (key, counts) in &other.rows {
+            let row = self.row(*key, counts.first_ns);
+            let counters = &mut self.rows[row].1;
+            counters.packets += counts.packets;
+            counters.bytes += counts.bytes;
+            counters.first_ns = counters.first_ns.min(counts.first_ns);
+            counters.last_ns = counters.last_ns.max(counts.last_ns);
+            counters.truncated += counts.truncated;
+            counters.undecodable += counts.undecodable;
+        }
+    }
+
     /// Packets counted.
     pub fn packets(&self) -> u64 {
         self.rows.iter().map(|(_, counters)| counters.packets).sum()

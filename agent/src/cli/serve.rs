@@ -1,0 +1,458 @@
+//! `mirrorscope serve`: the words of the command line and of the configuration file, and what they mean.
+//!
+//! A configuration file holds the same names: `workers = 4` is `--workers 4`. Its words are put before those of
+//! the command line, which therefore win, and both go through the same parser.
+
+use std::{
+    ffi::OsString,
+    hash::{BuildHasher, RandomState},
+    net::{IpAddr, SocketAddr},
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
+
+use clap::{Args as ClapArgs, Command, FromArgMatches};
+use ipnet::IpNet;
+use mirrorscope_core::{
+    aws::gwlb::EndpointId,
+    filter::Filter,
+    flow::{FlowOptions, options::DEFAULT_MAX_FLOWS},
+    layers::geneve,
+    sinks::pcapng::Part,
+};
+
+use super::aws::files::SourceFiles;
+use crate::{
+    failure::Failure,
+    http::Listen,
+    pipeline::Sink,
+    serve::{
+        self, Drain, Plan,
+        settings::{Mode, Settings},
+    },
+    sinks::{
+        lines::{Lines, Style},
+        rotation::{Limits, Rotation},
+        runner::Open,
+        tap::Tap,
+        vxlan::Vxlan,
+    },
+};
+
+/// Networks that may send, unless options say otherwise: private, link-local and loopback ones. GWLB sends from an
+/// address of its own in the appliance's subnet.
+const PRIVATE: [&str; 9] = [
+    "10.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "100.64.0.0/10",
+    "169.254.0.0/16",
+    "127.0.0.0/8",
+    "fc00::/7",
+    "fe80::/10",
+    "::1/128",
+];
+
+/// The kind of interface that belongs to an endpoint. The addresses of others are those of customers.
+const ENDPOINT_INTERFACE: &str = "gateway_load_balancer_endpoint";
+
+/// Receive what a Gateway Load Balancer sends, until stopped
+///
+/// By default nothing is ever sent and no privilege is needed. SIGTERM drains: health says 503, the data path
+/// stays up until it is quiet. A second SIGTERM, or Ctrl-C, stops at once. SIGHUP reads --config, --drop,
+/// --allow-from and the AWS files again.
+#[derive(ClapArgs, Debug)]
+#[command(
+    args_override_self = true,
+    after_help = "\
+Examples:
+  mirrorscope serve                                   receive on UDP 6081, health on 8080, API on 127.0.0.1:8081
+  mirrorscope serve --text - tcp port 443             and print what matches
+  mirrorscope serve --write /var/lib/mirror.pcapng --rotate-size 100 --keep-files 20
+  curl -sN localhost:8081/v1/capture | wireshark -k -i -
+  mirrorscope serve --mode auto --mirror-endpoint vpce-0123456789abcdef0
+
+Exit status: 0 stopped in order, 1 failed to start or a sink lost packets at the end."
+)]
+pub(super) struct Args {
+    /// Which packets go to the sinks, in the language of `read`
+    #[arg(value_name = "EXPR")]
+    expression: Vec<String>,
+
+    /// Options from a TOML file, under the same names; those of the command line win
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// Check the options, say what is wrong, and open nothing
+    #[arg(long)]
+    check: bool,
+
+    /// UDP address and port to receive on [default: every address, both families]
+    #[arg(long, value_name = "ADDR:PORT", conflicts_with = "port")]
+    listen: Option<SocketAddr>,
+
+    /// UDP port to receive on, at every address
+    #[arg(long, value_name = "PORT", default_value_t = geneve::UDP_PORT)]
+    port: u16,
+
+    /// Threads that receive, a socket each [default: one for each processor, at most 16]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=128))]
+    workers: Option<u16>,
+
+    /// Receive buffer of each socket, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    buffer: u32,
+
+    /// What may wait for each sink and each reader of the API, MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    queue: u32,
+
+    /// Flows that are followed at a time, all workers together
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_FLOWS, value_parser = super::flows::max_flows)]
+    max_flows: usize,
+
+    /// What becomes of packets that are no mirror's
+    #[arg(long, value_enum, default_value_t)]
+    mode: Mode,
+
+    /// Networks that may send; what comes from elsewhere is counted and dropped [default: private ranges]
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    allow_from: Vec<IpNet>,
+
+    /// With --mode auto: endpoints that are targets of mirror sessions
+    #[arg(long, value_name = "VPCE", value_delimiter = ',')]
+    mirror_endpoint: Vec<EndpointId>,
+
+    /// With --mode inline or auto: inline packets that do not go back (all others do: it fails open)
+    #[arg(long, value_name = "EXPR")]
+    drop: Option<String>,
+
+    #[command(flatten)]
+    aws: SourceFiles,
+
+    /// Print the packets to this file; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    text: Vec<PathBuf>,
+
+    /// Write the packets to this file as JSON lines; `-` for standard output
+    #[arg(long, value_name = "FILE")]
+    json: Vec<PathBuf>,
+
+    /// Write the mirrored frames to this pcapng file
+    #[arg(short, long, value_name = "FILE")]
+    write: Vec<PathBuf>,
+
+    /// With --write: keep the tunnels
+    #[arg(long)]
+    outer: bool,
+
+    /// With --write: begin a new file after that many MiB
+    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    rotate_size: Option<u64>,
+
+    /// With --write: begin a new file after that many seconds
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    rotate_seconds: Option<u64>,
+
+    /// With --write and a rotation: keep the last N files
+    #[arg(long, value_name = "N")]
+    keep_files: Option<usize>,
+
+    /// Let the mirrored frames appear on a TAP device of that name; takes CAP_NET_ADMIN
+    #[arg(long, value_name = "NAME")]
+    tap: Vec<String>,
+
+    /// Send the mirrored frames on as VXLAN to this collector, all packets of a flow from one port
+    #[arg(long, value_name = "ADDR:PORT")]
+    vxlan: Vec<SocketAddr>,
+
+    /// Be unhealthy while a sink does not work
+    #[arg(long)]
+    require_sinks: bool,
+
+    /// Where health is told; `none` for nowhere
+    #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
+    health: String,
+
+    /// Where metrics, sessions, flows and the live capture are; `unix:PATH` for a socket, `none` for nowhere
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8081")]
+    api: String,
+
+    /// File with the token that the API asks for
+    #[arg(long, value_name = "FILE")]
+    api_token_file: Option<PathBuf>,
+
+    /// After SIGTERM: stop when no datagram came for so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 130)]
+    drain_quiet: u64,
+
+    /// After SIGTERM: stop after that many seconds at the latest
+    #[arg(long, value_name = "SECONDS", default_value_t = 310)]
+    drain_deadline: u64,
+}
+
+/// Runs the command.
+pub(super) fn run(args: Args) -> Result<(), Failure> {
+    let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "serve").skip(1).collect();
+    let args = match &args.config {
+        Some(path) => with_config(path, &words)?,
+        None => args,
+    };
+    let (config, check) = (args.config.clone(), args.check);
+    let plan = args.plan(Box::new(move || reload(config.as_deref(), &words)))?;
+    if check {
+        eprintln!("mirrorscope: the options are in order");
+        return Ok(());
+    }
+    serve::run(plan)
+}
+
+fn reload(config: Option<&Path>, words: &[OsString]) -> Result<Settings, Failure> {
+    match config {
+        Some(path) => with_config(path, words)?.settings(),
+        None => parse(words.iter().cloned())?.settings(),
+    }
+}
+
+/// The options of the file, then those of the command line.
+fn with_config(path: &Path, words: &[OsString]) -> Result<Args, Failure> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format_args!("cannot read {name}: {error}")))?;
+    let table: toml::Table =
+        text.parse().map_err(|error| Failure::new(format_args!("{name}: {}", error_text(&error))))?;
+    let mut all = Vec::new();
+    for (key, value) in &table {
+        option(key, value, &mut all).map_err(|reason| Failure::new(format_args!("{name}: {reason}")))?;
+    }
+    all.extend(words.iter().cloned());
+    parse(all)
+}
+
+fn error_text(error: &toml::de::Error) -> String {
+    error.to_string().trim_end().to_owned()
+}
+
+/// `key = value` as a word of the command line; a list gives the option several times.
+fn option(key: &str, value: &toml::Value, words: &mut Vec<OsString>) -> Result<(), String> {
+    match value {
+        toml::Value::Boolean(true) => words.push(format!("--{key}").into()),
+        toml::Value::Boolean(false) => {}
+        toml::Value::Array(values) => values.iter().try_for_each(|value| option(key, value, words))?,
+        toml::Value::String(text) if key == "filter" => words.push(text.into()),
+        toml::Value::String(text) => words.push(format!("--{key}={text}").into()),
+        toml::Value::Integer(number) => words.push(format!("--{key}={number}").into()),
+        _ => return Err(format!("{key} must be a text, a whole number, true, false or a list of these")),
+    }
+    Ok(())
+}
+
+fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
+    let command = Args::augment_args(Command::new("mirrorscope serve"));
+    let words = std::iter::once(OsString::from("mirrorscope serve")).chain(words);
+    let matches = command.try_get_matches_from(words);
+    let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
+    args.map_err(|error| Failure::new(error.to_string().trim_start_matches("error: ").trim_end()))
+}
+
+impl Args {
+    fn plan(&self, reload: Box<dyn Fn() -> Result<Settings, Failure>>) -> Result<Plan, Failure> {
+        let workers = self.workers.map_or_else(processors, usize::from);
+        let api = self.api()?;
+        Ok(Plan {
+            listen: self.listen,
+            port: self.port,
+            workers,
+            buffer_len: (self.buffer as usize) << 20,
+            queue_len: (self.queue as usize) << 20,
+            filter: filter(&self.expression.join(" "))?,
+            settings: self.settings()?,
+            reload,
+            flows: FlowOptions {
+                max_flows: self.max_flows.div_ceil(workers),
+                seed: RandomState::new().hash_one(0),
+                ..FlowOptions::default()
+            },
+            sinks: self.sinks(),
+            sinks_required: self.require_sinks,
+            health: match self.health.as_str() {
+                "none" => None,
+                address => Some(socket_address("--health", address)?),
+            },
+            api_token: self.api_token_file.as_ref().map(serve::read_token).transpose()?,
+            api,
+            drain: Drain {
+                quiet: Duration::from_secs(self.drain_quiet),
+                deadline: Duration::from_secs(self.drain_deadline),
+            },
+        })
+    }
+
+    fn settings(&self) -> Result<Settings, Failure> {
+        let inventory = self.aws.read()?;
+        let from_targets = inventory.targets.iter().filter_map(|target| target.endpoint_id);
+        let mirror_endpoints = self.mirror_endpoint.iter().copied().chain(from_targets).collect();
+        let endpoint_addresses = inventory
+            .interfaces
+            .iter()
+            .filter(|interface| interface.kind.as_deref() == Some(ENDPOINT_INTERFACE))
+            .flat_map(|interface| interface.addresses.iter().copied())
+            .collect();
+        let allow_from = match self.allow_from.is_empty() {
+            true => PRIVATE.iter().filter_map(|network| network.parse().ok()).collect(),
+            false => self.allow_from.clone(),
+        };
+        let settings = Settings {
+            allow_from,
+            mode: self.mode,
+            mirror_endpoints,
+            endpoint_addresses,
+            drop: self.drop.as_deref().map(filter).transpose()?.flatten(),
+        };
+        self.check_mode(&settings)?;
+        Ok(settings)
+    }
+
+    fn check_mode(&self, settings: &Settings) -> Result<(), Failure> {
+        let knows_mirrors = !settings.mirror_endpoints.is_empty() || !settings.endpoint_addresses.is_empty();
+        match self.mode {
+            Mode::Auto if !knows_mirrors => Err(Failure::new(
+                "--mode auto cannot tell mirrored from inline packets: it knows no mirror endpoint",
+            )
+            .hint(
+                "give --mirror-endpoint vpce-…, or --targets FILE with the output of `aws ec2 describe-traffic-mirror-targets`",
+            )),
+            Mode::Mirror if self.drop.is_some() => {
+                Err(Failure::new("--drop needs --mode inline or auto: in mirror mode nothing goes back"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn sinks(&self) -> Vec<(String, Open)> {
+        let mut sinks: Vec<(String, Open)> = Vec::new();
+        for (kind, style, paths) in [("text", Style::Brief, &self.text), ("json", Style::Json, &self.json)] {
+            for path in paths {
+                let path = path.clone();
+                let name = format!("{kind}:{}", path.display());
+                let open = move || Ok(Box::new(Lines::open(&path, style)?) as Box<dyn Sink>);
+                sinks.push((name, Box::new(open)));
+            }
+        }
+        let limits = Limits {
+            size_len: self.rotate_size.map(|size| size << 20),
+            age: self.rotate_seconds.map(Duration::from_secs),
+            files: self.keep_files,
+        };
+        let part = if self.outer { Part::Record } else { Part::Subject };
+        for path in &self.write {
+            let path = path.clone();
+            let name = format!("write:{}", path.display());
+            let open = move || Ok(Box::new(Rotation::open(&path, part, limits)?) as Box<dyn Sink>);
+            sinks.push((name, Box::new(open)));
+        }
+        for tap in &self.tap {
+            let tap = tap.clone();
+            let name = format!("tap:{tap}");
+            sinks.push((name, Box::new(move || Ok(Box::new(Tap::open(&tap)?) as Box<dyn Sink>))));
+        }
+        for to in self.vxlan.iter().copied() {
+            let name = format!("vxlan:{to}");
+            sinks.push((name, Box::new(move || Ok(Box::new(Vxlan::open(to)?) as Box<dyn Sink>))));
+        }
+        sinks
+    }
+
+    fn api(&self) -> Result<Option<Listen>, Failure> {
+        if self.api == "none" {
+            return Ok(None);
+        }
+        if let Some(path) = self.api.strip_prefix("unix:") {
+            return Ok(Some(Listen::Path(path.into())));
+        }
+        let address = socket_address("--api", &self.api)?;
+        if !is_local(address.ip()) && self.api_token_file.is_none() {
+            return Err(Failure::new(format_args!(
+                "--api {address} would show everyone the packets of your mirrors"
+            ))
+            .hint("give --api-token-file FILE, or listen on 127.0.0.1 or unix:PATH"));
+        }
+        Ok(Some(Listen::Address(address)))
+    }
+}
+
+fn is_local(address: IpAddr) -> bool {
+    address.to_canonical().is_loopback()
+}
+
+fn socket_address(option: &str, text: &str) -> Result<SocketAddr, Failure> {
+    text.parse().map_err(|_| {
+        Failure::new(format_args!("{option} {text}: not an address with a port, such as 127.0.0.1:8081"))
+    })
+}
+
+fn filter(text: &str) -> Result<Option<Filter>, Failure> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    Filter::parse(text).map(Some).map_err(|error| Failure::new(error.render(text).trim_end()))
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, |number| number.get().min(16))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(words: &str) -> Vec<OsString> {
+        words.split_whitespace().map(OsString::from).collect()
+    }
+
+    fn args(text: &str) -> Args {
+        parse(words(text)).unwrap()
+    }
+
+    #[test]
+    fn a_line_of_the_file_is_an_option() {
+        let table: toml::Table =
+            "workers = 3\nrequire-sinks = true\nouter = false\ntext = ['a', 'b']\nfilter = 'tcp'"
+                .parse()
+                .unwrap();
+        let mut all = Vec::new();
+        table.iter().for_each(|(key, value)| option(key, value, &mut all).unwrap());
+        all.extend(words("--workers 5"));
+        let args = parse(all).unwrap();
+        assert_eq!((args.workers, args.require_sinks, args.outer), (Some(5), true, false));
+        assert_eq!((args.text.len(), args.expression.join(" ").as_str()), (2, "tcp"));
+    }
+
+    #[test]
+    fn auto_refuses_to_guess() {
+        let refusal = args("--mode auto").settings().unwrap_err();
+        assert!(refusal.to_string().contains("no mirror endpoint"), "{refusal}");
+        assert!(args("--mode auto --mirror-endpoint vpce-0123456789abcdef0").settings().is_ok());
+    }
+
+    #[test]
+    fn the_api_is_not_opened_to_the_network_without_a_token() {
+        for closed in ["0.0.0.0:8081", "10.0.0.1:1", "[::]:1"] {
+            assert!(args(&format!("--api {closed}")).api().is_err(), "{closed}");
+        }
+        for open in ["127.0.0.1:1", "[::1]:1", "unix:/run/x", "none"] {
+            assert!(args(&format!("--api {open}")).api().is_ok(), "{open}");
+        }
+    }
+
+    #[test]
+    fn only_private_networks_may_send_by_default() {
+        let settings = args("").settings().unwrap();
+        assert!(settings.allows("10.1.2.3".parse().unwrap()));
+        assert!(settings.allows("127.0.0.2".parse().unwrap()));
+        assert!(!settings.allows("8.8.8.8".parse().unwrap()));
+        let settings = args("--allow-from 8.8.8.0/24").settings().unwrap();
+        assert!(settings.allows("8.8.8.8".parse().unwrap()) && !settings.allows("10.1.2.3".parse().unwrap()));
+    }
+}

@@ -1,0 +1,186 @@
+//! The API: metrics, sessions, flows, counters, and the endless capture. `agent/schema/openapi.yaml` describes it.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Query, Request, State},
+    http::{StatusCode, header},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use mirrorscope_core::{
+    filter::Filter,
+    flow::{Report, SortKey},
+    sinks::{
+        flows,
+        line::Line,
+        pcapng::Part,
+        sessions::{self, Sessions},
+    },
+};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{capture, flow_filter, health, metrics};
+use crate::serve::Agent;
+
+/// Flows that one answer holds, unless the question says otherwise.
+const DEFAULT_FLOWS: usize = 1000;
+/// The most flows that one answer may hold.
+const MAX_FLOWS: usize = 100_000;
+const JSON_LINES: &str = "application/x-ndjson";
+
+type Shared = State<Arc<Agent>>;
+
+/// All routes; with a token, each asks for it.
+pub(super) fn router(agent: Arc<Agent>, token: Option<String>) -> Router {
+    let router = Router::new()
+        .route("/health", get(|State(agent): Shared| async move { health::answer(&agent) }))
+        .route("/metrics", get(metrics))
+        .route("/v1/stats", get(stats))
+        .route("/v1/sessions", get(sessions))
+        .route("/v1/flows", get(flows))
+        .route("/v1/capture", get(capture))
+        .route("/openapi.yaml", get(openapi))
+        .with_state(agent);
+    match token {
+        Some(token) => router.layer(middleware::from_fn_with_state(Arc::<str>::from(token), authorize)),
+        None => router,
+    }
+}
+
+async fn authorize(State(token): State<Arc<str>>, request: Request, next: Next) -> Response {
+    let given = request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes());
+    let given = given.and_then(|value| value.strip_prefix(b"Bearer ")).unwrap_or_default();
+    if is_same(given, token.as_bytes()) {
+        return next.run(request).await;
+    }
+    let challenge = [(header::WWW_AUTHENTICATE, "Bearer")];
+    (StatusCode::UNAUTHORIZED, challenge, "the token is missing or wrong\n").into_response()
+}
+
+/// Takes the same time wherever the two differ.
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/yaml")], include_str!("../../schema/openapi.yaml")).into_response()
+}
+
+async fn metrics(State(agent): Shared) -> Response {
+    match metrics::text(&agent) {
+        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn stats(State(agent): Shared) -> Response {
+    let tally = agent.tally();
+    let mut counters: serde_json::Map<_, _> =
+        tally.fields().into_iter().map(|(name, _, value)| (name.to_owned(), value.into())).collect();
+    counters.insert("decoded".to_owned(), tally.decoded().into());
+    counters.insert("refused".to_owned(), tally.refused().into());
+    let sinks: Vec<_> = agent
+        .sinks
+        .iter()
+        .map(|sink| {
+            json!({
+                "name": sink.name,
+                "offered": sink.feed.offered(),
+                "delivered": sink.delivered(),
+                "dropped": sink.dropped(),
+                "failure": sink.failure(),
+            })
+        })
+        .collect();
+    let answer = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime_seconds": agent.started.elapsed().as_secs_f64(),
+        "workers": agent.workers.len(),
+        "healthy": agent.health().is_ok(),
+        "draining": agent.is_draining(),
+        "flows": agent.workers.iter().map(|worker| worker.state().flows.len()).sum::<usize>(),
+        "counters": counters,
+        "sinks": sinks,
+    });
+    ([(header::CONTENT_TYPE, "application/json")], format!("{answer}\n")).into_response()
+}
+
+async fn sessions(State(agent): Shared) -> Response {
+    let mut all = Sessions::default();
+    agent.workers.iter().for_each(|worker| all.merge(&worker.state().sessions));
+    let mut line = Line::default();
+    sessions::print_json(&all.rows(), &|_| None, &mut line);
+    ([(header::CONTENT_TYPE, JSON_LINES)], line.as_bytes().to_vec()).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FlowsQuestion {
+    filter: Option<String>,
+    limit: Option<usize>,
+    /// Also the flows that ended last.
+    #[serde(default)]
+    ended: bool,
+}
+
+async fn flows(State(agent): Shared, Query(question): Query<FlowsQuestion>) -> Response {
+    let filter = match parse(question.filter.as_deref()) {
+        Ok(filter) => filter,
+        Err(refusal) => return *refusal,
+    };
+    let limit = question.limit.unwrap_or(DEFAULT_FLOWS);
+    if !(1..=MAX_FLOWS).contains(&limit) {
+        return bad_request(&format!("limit is from 1 to {MAX_FLOWS}"));
+    }
+    let mut report = Report::new(SortKey::Bytes, limit);
+    let passes = |flow: &_| filter.as_ref().is_none_or(|filter| flow_filter::matches(filter, flow));
+    for worker in &agent.workers {
+        // Copied first: the worker waits no longer than that takes.
+        let flows: Vec<_> = {
+            let state = worker.state();
+            let ended = state.ended.iter().filter(|_| question.ended).cloned();
+            state.flows.iter().chain(ended).collect()
+        };
+        flows.into_iter().filter(passes).for_each(|flow| report.push(flow));
+    }
+    let mut line = Line::default();
+    report.finish().0.iter().for_each(|flow| flows::print_json(flow, &|_| None, &mut line));
+    ([(header::CONTENT_TYPE, JSON_LINES)], line.as_bytes().to_vec()).into_response()
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaptureQuestion {
+    filter: Option<String>,
+    /// `1` or `true` keeps the tunnels.
+    outer: Option<String>,
+}
+
+async fn capture(State(agent): Shared, Query(question): Query<CaptureQuestion>) -> Response {
+    let part = match question.outer.as_deref() {
+        None | Some("0" | "false") => Part::Subject,
+        Some("1" | "true") => Part::Record,
+        Some(_) => return bad_request("outer is 0 or 1"),
+    };
+    match parse(question.filter.as_deref()) {
+        Ok(filter) => {
+            let headers =
+                [(header::CONTENT_TYPE, capture::CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
+            (headers, capture::body(&agent, filter, part)).into_response()
+        }
+        Err(refusal) => *refusal,
+    }
+}
+
+fn parse(text: Option<&str>) -> Result<Option<Filter>, Box<Response>> {
+    let Some(text) = text.filter(|text| !text.trim().is_empty()) else { return Ok(None) };
+    Filter::parse(text).map(Some).map_err(|error| Box::new(bad_request(error.render(text).trim_end())))
+}
+
+fn bad_request(reason: &str) -> Response {
+    (StatusCode::BAD_REQUEST, format!("{reason}\n")).into_response()
+}

@@ -1,0 +1,84 @@
+//! The two listeners: health, which a load balancer asks, and the API, which people and programs ask.
+//!
+//! Each has a thread of its own, so that no reader of the API can make health late, and neither touches the data
+//! path but to read its counters.
+
+use std::{net::SocketAddr, os::unix::net::UnixListener, path::PathBuf, sync::Arc, thread};
+
+use crate::{failure::Failure, serve::Agent};
+
+mod api;
+mod capture;
+mod flow_filter;
+mod health;
+mod metrics;
+mod server;
+
+/// Where the API listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Listen {
+    /// TCP.
+    Address(SocketAddr),
+    /// A socket in the file system.
+    Path(PathBuf),
+}
+
+/// Sockets that are bound and not served yet.
+pub(crate) struct Listeners {
+    health: Option<std::net::TcpListener>,
+    api: Option<server::Socket>,
+}
+
+/// Binds both listeners.
+pub(crate) fn open(health: Option<SocketAddr>, api: Option<&Listen>) -> Result<Listeners, Failure> {
+    let health = health.map(|address| bind(address, "health", "--health")).transpose()?;
+    let api = match api {
+        None => None,
+        Some(Listen::Address(address)) => Some(server::Socket::Tcp(bind(*address, "the API", "--api")?)),
+        Some(Listen::Path(path)) => Some(server::Socket::Unix(bind_path(path)?)),
+    };
+    Ok(Listeners { health, api })
+}
+
+/// Serves both, each in a thread of its own, until the program ends.
+pub(crate) fn serve(listeners: Listeners, agent: &Arc<Agent>, token: Option<String>) {
+    if let Some(listener) = listeners.health {
+        say("health", &listener);
+        let router = health::router(Arc::clone(agent));
+        thread::spawn(move || server::run(server::Socket::Tcp(listener), router, server::HEALTH));
+    }
+    if let Some(socket) = listeners.api {
+        if let server::Socket::Tcp(listener) = &socket {
+            say("API", listener);
+        }
+        let router = api::router(Arc::clone(agent), token);
+        thread::spawn(move || server::run(socket, router, server::API));
+    }
+}
+
+fn say(what: &str, listener: &std::net::TcpListener) {
+    if let Ok(address) = listener.local_addr() {
+        eprintln!("mirrorscope: {what} on http://{address}");
+    }
+}
+
+fn bind(address: SocketAddr, what: &str, option: &str) -> Result<std::net::TcpListener, Failure> {
+    std::net::TcpListener::bind(address).map_err(|error| {
+        Failure::new(format_args!("cannot listen on {address} for {what}: {error}"))
+            .hint(format_args!("{option} ADDR:PORT chooses another place, {option} none goes without"))
+    })
+}
+
+fn bind_path(path: &PathBuf) -> Result<UnixListener, Failure> {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    // A socket that a killed agent left behind would keep the next one from starting.
+    if path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
+        let _ = std::fs::remove_file(path);
+    }
+    let bind = || {
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+        Ok::<_, std::io::Error>(listener)
+    };
+    bind().map_err(|error| Failure::new(format_args!("cannot listen on {}: {error}", path.display())))
+}

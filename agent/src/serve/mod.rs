@@ -1,0 +1,414 @@
+//! The agent: receives what GWLB sends on UDP 6081, and hands it on until it is told to stop.
+//!
+//! The line of data is that of the other commands, source → decode → filter → sinks. It runs in the workers, a
+//! thread and a socket each. Beside it stand the sinks' threads, the health and the API listener, and this
+//! file's loop, which looks after all of them.
+
+use std::{
+    net::SocketAddr,
+    panic::{self, AssertUnwindSafe},
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use mirrorscope_core::{Decoder, filter::Filter, flow::FlowOptions};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+
+use crate::{
+    failure::Failure,
+    http,
+    sinks::runner::{self, Open, SinkState},
+};
+
+pub(crate) mod feed;
+mod inline;
+mod outer;
+pub(crate) mod settings;
+mod sockets;
+pub(crate) mod tally;
+mod worker;
+
+use feed::{Feed, Hub};
+use inline::ReturnPath;
+use settings::{Mode, Settings, Shared};
+use tally::Tally;
+use worker::Loop;
+pub(crate) use worker::Worker;
+
+/// A worker whose loop has not turned for so long is stuck. It turns ten times a second without any traffic.
+const WORKER_BOUND: Duration = Duration::from_secs(2);
+/// A sink that has not looked into its queue for so long is stuck.
+const SINK_BOUND: Duration = Duration::from_secs(10);
+/// How long the end waits for sinks that do not take what is queued.
+const SINK_PATIENCE: Duration = Duration::from_secs(10);
+/// How often the loop of this file looks around.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often the same warning may be given.
+const WARN_EVERY: Duration = Duration::from_secs(60);
+
+/// What is to be done, as the command line said it.
+pub(crate) struct Plan {
+    /// Where to receive; `None` for every address of the machine on [`Plan::port`].
+    pub(crate) listen: Option<SocketAddr>,
+    /// UDP port, if `listen` does not say.
+    pub(crate) port: u16,
+    /// Threads and sockets.
+    pub(crate) workers: usize,
+    /// Receive buffer of each socket, octets.
+    pub(crate) buffer_len: usize,
+    /// Octets that may wait for each sink, and for each reader of the API.
+    pub(crate) queue_len: usize,
+    /// Which packets go to the sinks.
+    pub(crate) filter: Option<Filter>,
+    /// The settings that a reload changes.
+    pub(crate) settings: Settings,
+    /// Reads the settings again.
+    pub(crate) reload: Box<dyn Fn() -> Result<Settings, Failure>>,
+    /// How flows are kept.
+    pub(crate) flows: FlowOptions,
+    /// The sinks, by name.
+    pub(crate) sinks: Vec<(String, Open)>,
+    /// Whether a sink that fails makes the agent unhealthy.
+    pub(crate) sinks_required: bool,
+    /// Where health is told; `None` for nowhere.
+    pub(crate) health: Option<SocketAddr>,
+    /// Where the API is; `None` for nowhere.
+    pub(crate) api: Option<http::Listen>,
+    /// What the API asks for.
+    pub(crate) api_token: Option<String>,
+    /// How the agent stops.
+    pub(crate) drain: Drain,
+}
+
+/// How the agent stops.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Drain {
+    /// It stops when no datagram came for so long...
+    pub(crate) quiet: Duration,
+    /// ... or so long after it was told.
+    pub(crate) deadline: Duration,
+}
+
+/// Where a reload would want another socket or sink: what cannot be changed while it runs.
+pub(crate) const NOT_RELOADED: &str = "sockets, sinks and listeners stay as they are until a restart";
+
+/// What all parts of the agent share.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    /// The workers.
+    pub(crate) workers: Vec<Arc<Worker>>,
+    /// The queues of sinks and readers.
+    pub(crate) hub: Arc<Hub>,
+    /// The sinks.
+    pub(crate) sinks: Vec<Arc<SinkState>>,
+    /// How packets are decoded.
+    pub(crate) decoder: Decoder,
+    /// The settings.
+    pub(crate) settings: Arc<Shared>,
+    /// Octets that may wait for a reader of the API.
+    pub(crate) queue_len: usize,
+    /// Readers of the API's endless stream.
+    pub(crate) readers: AtomicUsize,
+    /// When it all began.
+    pub(crate) started: Instant,
+    sinks_required: bool,
+    draining: AtomicBool,
+}
+
+impl Agent {
+    /// Whether it works, and if not, why: the truth that the health listener tells.
+    pub(crate) fn health(&self) -> Result<(), String> {
+        if self.draining.load(Ordering::Acquire) {
+            return Err("draining: this appliance is about to stop".to_owned());
+        }
+        let now_ms = self.started.elapsed().as_millis() as u64;
+        for (index, worker) in self.workers.iter().enumerate() {
+            let silent_ms = now_ms.saturating_sub(worker.last_turn_ms());
+            if silent_ms > WORKER_BOUND.as_millis() as u64 {
+                return Err(format!("worker {index} has not turned its loop for {silent_ms} ms"));
+            }
+        }
+        self.sinks.iter().filter(|_| self.sinks_required).try_for_each(|sink| match sink.failure() {
+            Some(reason) => Err(format!("sink {} fails: {reason}", sink.name)),
+            None if sink.silent_for() > SINK_BOUND => {
+                Err(format!("sink {} has been stuck for {} s", sink.name, sink.silent_for().as_secs()))
+            }
+            None => Ok(()),
+        })
+    }
+
+    /// The counters of all workers together.
+    pub(crate) fn tally(&self) -> Tally {
+        let mut sum = Tally::default();
+        self.workers.iter().for_each(|worker| sum.add(&worker.state().tally));
+        sum
+    }
+
+    /// Whether it is about to stop.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    fn quiet_for(&self) -> Duration {
+        let last = self.workers.iter().map(|worker| worker.last_datagram_ms()).max().unwrap_or_default();
+        self.started.elapsed().saturating_sub(Duration::from_millis(last))
+    }
+}
+
+/// Serves until a signal ends it.
+pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
+        .map_err(|error| Failure::new(format_args!("cannot watch for signals: {error}")))?;
+    let address = plan.listen.unwrap_or_else(|| sockets::any_address(plan.port));
+    let receivers = sockets::open(address, plan.workers, plan.buffer_len)?;
+    let address = receivers.first().and_then(|first| sockets::local_address(first.socket()));
+    let address = address.ok_or_else(|| Failure::new("the socket has no address"))?;
+    let sends_back = plan.settings.mode != Mode::Mirror;
+
+    let feeds: Vec<_> =
+        plan.sinks.iter().map(|_| Arc::new(Feed::new(plan.filter.clone(), plan.queue_len))).collect();
+    let names = plan.sinks.iter().map(|(name, _)| name.clone());
+    let hub = Arc::new(Hub::default());
+    feeds.iter().for_each(|feed| hub.add(Arc::clone(feed)));
+    let decoder = Decoder {
+        geneve_ports: mirrorscope_core::stack::Ports::new(&[address.port()]),
+        ..Decoder::default()
+    };
+    let agent = Arc::new(Agent {
+        workers: (0..plan.workers).map(|_| Arc::new(Worker::new(plan.flows.clone()))).collect(),
+        hub,
+        sinks: names
+            .zip(&feeds)
+            .map(|(name, feed)| Arc::new(SinkState::new(name, Arc::clone(feed))))
+            .collect(),
+        decoder,
+        settings: Arc::new(Shared::new(plan.settings)),
+        queue_len: plan.queue_len,
+        readers: AtomicUsize::new(0),
+        started: Instant::now(),
+        sinks_required: plan.sinks_required,
+        draining: AtomicBool::new(false),
+    });
+
+    let listeners = http::open(plan.health, plan.api.as_ref())?;
+    let opens = plan.sinks.into_iter().map(|(_, open)| open);
+    let sinks: Vec<_> =
+        agent.sinks.iter().zip(opens).map(|(state, open)| start_sink(&agent, state, open)).collect();
+    let mut workers = Vec::new();
+    for (worker, receiver) in agent.workers.iter().zip(receivers) {
+        let return_path = if sends_back { Some(ReturnPath::open(address.port())?) } else { None };
+        workers.push(start_worker(
+            Loop {
+                worker: Arc::clone(worker),
+                hub: Arc::clone(&agent.hub),
+                settings: Arc::clone(&agent.settings),
+                return_path,
+                started: agent.started,
+                port: address.port(),
+                decoder: agent.decoder.clone(),
+            },
+            receiver,
+        ));
+    }
+    http::serve(listeners, &agent, plan.api_token);
+    eprintln!("mirrorscope: receiving on UDP {address}, {} workers", plan.workers);
+    notify(&[sd_notify::NotifyState::Ready]);
+
+    watch(&agent, &mut signals, &plan.reload, plan.drain);
+    stop(&agent, workers, sinks)
+}
+
+fn start_sink(agent: &Arc<Agent>, state: &Arc<SinkState>, open: Open) -> JoinHandle<()> {
+    let (state, decoder) = (Arc::clone(state), agent.decoder.clone());
+    thread::spawn(move || runner::run(&state, &decoder, open))
+}
+
+/// A worker that panics is started again on the same socket, so that nothing in its buffer is lost.
+fn start_worker(work: Loop, mut receiver: crate::sys::receive::Receiver) -> JoinHandle<()> {
+    thread::spawn(move || {
+        loop {
+            let end = panic::catch_unwind(AssertUnwindSafe(|| work.run(&mut receiver)));
+            match end {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => eprintln!("mirrorscope: a worker cannot receive: {error}; it tries again"),
+                Err(_) => eprintln!("mirrorscope: a worker died; it is started again"),
+            }
+            work.worker.restarts.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(Duration::from_secs(1));
+        }
+    })
+}
+
+/// Looks after signals and the watchdog until it is time to stop.
+fn watch(agent: &Agent, signals: &mut Signals, reload: &dyn Fn() -> Result<Settings, Failure>, drain: Drain) {
+    let mut stop_by: Option<Instant> = None;
+    let watchdog = sd_notify::watchdog_enabled();
+    let mut notified = Instant::now();
+    let mut warnings = Warnings::default();
+    loop {
+        for signal in signals.pending() {
+            match (signal, stop_by) {
+                (SIGHUP, _) => reload_settings(agent, reload),
+                (SIGTERM, None) => {
+                    agent.draining.store(true, Ordering::Release);
+                    notify(&[sd_notify::NotifyState::Stopping]);
+                    eprintln!(
+                        "mirrorscope: draining; stops after {} s without a datagram, at the latest in {} s",
+                        drain.quiet.as_secs(),
+                        drain.deadline.as_secs()
+                    );
+                    stop_by = Some(Instant::now() + drain.deadline);
+                }
+                // A second SIGTERM hastens, and whoever presses Ctrl-C does not want to wait.
+                _ => {
+                    agent.draining.store(true, Ordering::Release);
+                    return;
+                }
+            }
+        }
+        if stop_by.is_some_and(|deadline| Instant::now() >= deadline || agent.quiet_for() >= drain.quiet) {
+            return;
+        }
+        if watchdog.is_some_and(|interval| notified.elapsed() >= interval / 3)
+            && (agent.is_draining() || agent.health().is_ok())
+        {
+            notify(&[sd_notify::NotifyState::Watchdog]);
+            notified = Instant::now();
+        }
+        warnings.look(agent);
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn reload_settings(agent: &Agent, reload: &dyn Fn() -> Result<Settings, Failure>) {
+    match reload() {
+        Ok(mut settings) => {
+            // The way back is opened at the start, while there are privileges.
+            settings.mode = agent.settings.current().0.mode;
+            agent.settings.replace(settings);
+            eprintln!("mirrorscope: reloaded; {NOT_RELOADED}");
+        }
+        Err(failure) => eprintln!("mirrorscope: not reloaded, the old settings stay: {failure}"),
+    }
+}
+
+/// What the user should know, said when it begins and at most once a minute.
+#[derive(Debug, Default)]
+struct Warnings {
+    looked: Option<Instant>,
+    inline: u64,
+    kernel_dropped: u64,
+    refused: u64,
+}
+
+impl Warnings {
+    fn look(&mut self, agent: &Agent) {
+        if self.looked.is_some_and(|looked| looked.elapsed() < Duration::from_secs(1)) {
+            return;
+        }
+        let tally = agent.tally();
+        let mirror_only = agent.settings.current().0.mode == Mode::Mirror;
+        let news = [
+            (
+                tally.inline > self.inline && mirror_only,
+                format!(
+                    "{} packets are inline, not mirrored, and are not returned: GWLB's clients lose them",
+                    tally.inline
+                ),
+                "--mode inline returns them; --mode auto swallows mirrored packets and returns the rest",
+            ),
+            (
+                tally.kernel_dropped > self.kernel_dropped,
+                format!("{} datagrams were lost because a socket buffer was full", tally.kernel_dropped),
+                "--buffer gives it more room, --workers more threads",
+            ),
+            (
+                tally.refused_source > self.refused,
+                format!("{} datagrams came from addresses outside --allow-from", tally.refused_source),
+                "--allow-from CIDR lets them in, a security group keeps them out",
+            ),
+        ];
+        if news.iter().any(|(is_new, _, _)| *is_new) {
+            for (_, message, hint) in news.iter().filter(|(is_new, _, _)| *is_new) {
+                eprintln!("mirrorscope: {message}");
+                eprintln!("  hint: {hint}");
+            }
+            self.looked = Some(Instant::now() + WARN_EVERY);
+        } else {
+            self.looked = Some(Instant::now());
+        }
+        (self.inline, self.kernel_dropped, self.refused) =
+            (tally.inline, tally.kernel_dropped, tally.refused_source);
+    }
+}
+
+/// Ends the workers, then the sinks, and prints the last counters.
+fn stop(agent: &Agent, workers: Vec<JoinHandle<()>>, sinks: Vec<JoinHandle<()>>) -> Result<(), Failure> {
+    agent.workers.iter().for_each(|worker| worker.stop());
+    for worker in workers {
+        // Its panics were caught, so there is nothing to be told.
+        let _ = worker.join();
+    }
+    agent.hub.feeds().iter().for_each(|feed| feed.close());
+    let patience = Instant::now() + SINK_PATIENCE;
+    while sinks.iter().any(|sink| !sink.is_finished()) && Instant::now() < patience {
+        thread::sleep(Duration::from_millis(5));
+    }
+    report(agent);
+    let stuck = agent.sinks.iter().zip(&sinks).find(|(_, thread)| !thread.is_finished());
+    match stuck {
+        Some((sink, _)) => Err(Failure::new(format_args!(
+            "sink {} did not take what was queued within {} s: packets are lost",
+            sink.name,
+            SINK_PATIENCE.as_secs()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn report(agent: &Agent) {
+    let tally = agent.tally();
+    eprintln!(
+        "mirrorscope: received {} = decoded {} + malformed {} + refused {}; lost in the kernel {}",
+        tally.received,
+        tally.decoded(),
+        tally.malformed,
+        tally.refused(),
+        tally.kernel_dropped
+    );
+    if tally.returned + tally.return_failed + tally.policy_dropped > 0 {
+        eprintln!(
+            "mirrorscope: returned {}, failed to return {}, dropped by policy {}",
+            tally.returned, tally.return_failed, tally.policy_dropped
+        );
+    }
+    for sink in &agent.sinks {
+        let (name, delivered, dropped) = (&sink.name, sink.delivered(), sink.dropped());
+        eprintln!("mirrorscope: sink {name}: delivered {delivered}, dropped {dropped}");
+    }
+}
+
+/// Tells systemd, if it started us.
+fn notify(state: &[sd_notify::NotifyState<'_>]) {
+    // Without systemd there is nobody to be told, and an error would be no news to anyone.
+    let _ = sd_notify::notify(state);
+}
+
+/// The path of a file that holds the API's token, read and trimmed.
+pub(crate) fn read_token(path: &PathBuf) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format_args!("cannot read {}: {error}", path.display())))?;
+    let token = text.trim();
+    if token.is_empty() {
+        return Err(Failure::new(format_args!("{} holds no token", path.display())));
+    }
+    Ok(token.to_owned())
+}

@@ -1,0 +1,266 @@
+//! One worker: receives from its socket, decodes, counts, and offers packets to the sinks, in one thread.
+//!
+//! What it counts lies behind a lock that it takes once a batch, so that a reader of the counters finds them
+//! true together. Nobody else holds the lock but to read.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use mirrorscope_core::{
+    Decoder, Layer, LinkType, Packet, Record,
+    aws::gwlb,
+    encap::MAX_INLINE_LEN,
+    flow::{FlowOptions, FlowRecord, FlowTable},
+    layers::geneve,
+    packet::Envelope,
+    sinks::sessions::Sessions,
+};
+
+use super::{
+    feed::{Feed, Hub},
+    inline::{Fate, ReturnPath},
+    outer,
+    settings::{Settings, Shared},
+    tally::Tally,
+};
+use crate::sys::{
+    receive::{BATCH, HEADROOM_LEN, Meta, Receiver},
+    socket,
+};
+
+/// Ended flows that wait for whoever wants them; the oldest give way.
+const MAX_ENDED_FLOWS: usize = 4096;
+
+/// What a worker shares with the rest of the agent.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    state: Mutex<State>,
+    /// Milliseconds between the start of the agent and the last turn of the loop.
+    last_turn_ms: AtomicU64,
+    /// Milliseconds between the start of the agent and the last datagram.
+    last_datagram_ms: AtomicU64,
+    stopped: AtomicBool,
+    /// Times that the thread died and was started again.
+    pub(crate) restarts: AtomicU64,
+}
+
+/// What a worker has seen.
+#[derive(Debug)]
+pub(crate) struct State {
+    /// What became of the datagrams.
+    pub(crate) tally: Tally,
+    /// Who mirrored what.
+    pub(crate) sessions: Sessions,
+    /// The flows that go on.
+    pub(crate) flows: FlowTable,
+    /// The flows that ended last, oldest first.
+    pub(crate) ended: VecDeque<FlowRecord>,
+    kernel_drops_seen: u32,
+}
+
+impl Worker {
+    /// A worker that has not begun.
+    pub(crate) fn new(flows: FlowOptions) -> Self {
+        let state = State {
+            tally: Tally::default(),
+            sessions: Sessions::default(),
+            flows: FlowTable::new(flows),
+            ended: VecDeque::new(),
+            kernel_drops_seen: 0,
+        };
+        Self {
+            state: Mutex::new(state),
+            last_turn_ms: AtomicU64::new(0),
+            last_datagram_ms: AtomicU64::new(0),
+            stopped: AtomicBool::new(false),
+            restarts: AtomicU64::new(0),
+        }
+    }
+
+    /// What it has seen. The worker waits meanwhile: be quick.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Milliseconds from the start of the agent to the last turn of its loop.
+    pub(crate) fn last_turn_ms(&self) -> u64 {
+        self.last_turn_ms.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds from the start of the agent to its last datagram.
+    pub(crate) fn last_datagram_ms(&self) -> u64 {
+        self.last_datagram_ms.load(Ordering::Relaxed)
+    }
+
+    /// Ends the loop after what lies in the socket's buffer.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+}
+
+/// What the loop needs.
+#[derive(Debug)]
+pub(crate) struct Loop {
+    pub(crate) worker: Arc<Worker>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) settings: Arc<Shared>,
+    pub(crate) return_path: Option<ReturnPath>,
+    pub(crate) started: Instant,
+    /// UDP port of the socket.
+    pub(crate) port: u16,
+    pub(crate) decoder: Decoder,
+}
+
+impl Loop {
+    /// Receives until the worker is stopped and nothing is left in the socket's buffer.
+    pub(crate) fn run(&self, receiver: &mut Receiver) -> std::io::Result<()> {
+        let (mut feeds_generation, mut feeds) = (self.hub.generation(), self.hub.feeds());
+        let (mut settings, mut settings_generation) = self.settings.current();
+        let mut looked_ms = 0;
+        loop {
+            let is_last = self.worker.stopped.load(Ordering::Acquire);
+            if is_last {
+                receiver.socket().set_nonblocking(true)?;
+            }
+            let received = receiver.receive()?;
+            if self.hub.generation() != feeds_generation {
+                (feeds_generation, feeds) = (self.hub.generation(), self.hub.feeds());
+            }
+            if self.settings.generation() != settings_generation {
+                (settings, settings_generation) = self.settings.current();
+            }
+            let now_ms = self.started.elapsed().as_millis() as u64;
+            self.worker.last_turn_ms.store(now_ms, Ordering::Relaxed);
+            if received > 0 {
+                self.worker.last_datagram_ms.store(now_ms, Ordering::Relaxed);
+                self.batch(receiver, &settings, &feeds);
+            } else if is_last {
+                self.look_at_the_clock(receiver);
+                return Ok(());
+            }
+            if now_ms >= looked_ms + 1000 {
+                looked_ms = now_ms;
+                self.look_at_the_clock(receiver);
+            }
+        }
+    }
+
+    fn batch(&self, receiver: &mut Receiver, settings: &Settings, feeds: &[Arc<Feed>]) {
+        debug_assert!(receiver.datagrams().count() <= BATCH);
+        let mut state = self.worker.state();
+        for (meta, slot) in receiver.datagrams() {
+            self.datagram(meta, slot, settings, feeds, &mut state);
+        }
+        let State { flows, ended, .. } = &mut *state;
+        flows.settle(&mut |flow| keep(ended, flow));
+    }
+
+    fn datagram(
+        &self,
+        meta: &Meta,
+        slot: &mut [u8],
+        settings: &Settings,
+        feeds: &[Arc<Feed>],
+        state: &mut State,
+    ) {
+        state.tally.received += 1;
+        state.tally.received_bytes += meta.wire_len as u64;
+        if !settings.allows(meta.src.ip()) {
+            state.tally.refused_source += 1;
+            return;
+        }
+        let (at, original_len) = outer::restore(slot, meta, self.port);
+        let record = Record {
+            number: state.tally.received,
+            timestamp_ns: meta.timestamp_ns,
+            interface: 0,
+            link_type: LinkType::ETHERNET,
+            original_len,
+            offset: 0,
+            data: slot.get(at..).unwrap_or_default(),
+        };
+        let packet = Packet::decode(&self.decoder, record);
+        let Some(geneve_header) = geneve_header(&packet) else {
+            state.tally.malformed += 1;
+            return;
+        };
+        let geneve_len = geneve_header.len();
+        if !is_for_us(geneve_header, &mut state.tally) {
+            return;
+        }
+        count(&packet, state);
+        for feed in feeds {
+            feed.offer(&packet);
+        }
+        if let Some(path) = &self.return_path {
+            match settings.fate(&packet) {
+                Fate::Swallow => {}
+                Fate::Drop => state.tally.policy_dropped += 1,
+                Fate::Return => {
+                    let inner_len = meta.wire_len.saturating_sub(geneve_len);
+                    state.tally.oversized += u64::from(inner_len > MAX_INLINE_LEN);
+                    path.give_back(meta, slot, &mut state.tally);
+                }
+            }
+        }
+    }
+
+    /// Once a second: what the kernel lost, and flows that no packet ends.
+    fn look_at_the_clock(&self, receiver: &Receiver) {
+        let mut state = self.worker.state();
+        let State { tally, flows, ended, kernel_drops_seen, .. } = &mut *state;
+        if let Ok(drops) = socket::dropped_datagrams(receiver.socket()) {
+            tally.kernel_dropped += u64::from(drops.wrapping_sub(*kernel_drops_seen));
+            *kernel_drops_seen = drops;
+        }
+        let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i64;
+        flows.expire(now_ns, &mut |flow| keep(ended, flow));
+    }
+}
+
+/// The header of the Geneve layer at its place, if it was read whole.
+fn geneve_header<'a>(packet: &Packet<'a>) -> Option<&'a [u8]> {
+    const AT: usize = 3;
+    let span = packet.stack.layers().get(AT)?;
+    (span.layer == Layer::Geneve && packet.stack.is_complete(AT)).then(|| packet.stack.header(span))
+}
+
+/// Whether RFC 8926 lets an endpoint hand the packet on; counts where not.
+fn is_for_us(header: &[u8], tally: &mut Tally) -> bool {
+    let Some(geneve) = geneve::header(header) else { return true };
+    if geneve.oam {
+        tally.refused_control += 1;
+        return false;
+    }
+    let unknown_critical = geneve.critical
+        && geneve::known_options(header).any(|option| option.is_critical() && option.class != gwlb::CLASS);
+    tally.refused_critical += u64::from(unknown_critical);
+    !unknown_critical
+}
+
+fn count(packet: &Packet<'_>, state: &mut State) {
+    let State { tally, sessions, flows, ended, .. } = state;
+    match packet.envelope {
+        Envelope::Mirrored(_) => tally.mirrored += 1,
+        Envelope::Inline(_) | Envelope::Bare => tally.inline += 1,
+    }
+    tally.undecodable += u64::from(packet.stack.stop().is_some());
+    tally.truncated += u64::from(packet.stack.is_truncated());
+    sessions.observe(packet);
+    flows.gather(packet, &mut |flow| keep(ended, flow));
+}
+
+fn keep(ended: &mut VecDeque<FlowRecord>, flow: FlowRecord) {
+    if ended.len() >= MAX_ENDED_FLOWS {
+        ended.pop_front();
+    }
+    ended.push_back(flow);
+}
+
+const _: () = assert!(HEADROOM_LEN >= outer::IPV4_LEN + outer::UDP_LEN, "the return path writes there");

@@ -1,0 +1,518 @@
+//! `mirrorscope serve` end to end over loopback: what it counts, hands on and returns, how it stops, and what it
+//! does when everything around it misbehaves.
+#![cfg(target_os = "linux")]
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpStream, UdpSocket},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use mirrorscope_tests::{mirrorscope_bin, skip, tool};
+use serde_json::Value;
+
+/// An agent on ports of its own.
+struct Agent {
+    child: Child,
+    udp: String,
+    health: String,
+    api: String,
+    talk: Arc<Mutex<String>>,
+}
+
+impl Agent {
+    fn start(words: &str) -> Self {
+        Self::start_on("127.0.0.1:0", words)
+    }
+
+    fn start_on(listen: &str, words: &str) -> Self {
+        let fixed = ["serve", "--health", "127.0.0.1:0", "--api", "127.0.0.1:0", "--listen", listen];
+        let mut child = Command::new(mirrorscope_bin())
+            .args(fixed)
+            .args(words.split_whitespace())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+        let [mut udp, mut health, mut api] = [const { String::new() }; 3];
+        let talk = Arc::new(Mutex::new(String::new()));
+        while udp.is_empty() {
+            let line = lines.next().expect("the agent says that it receives").expect("it is text");
+            let last = |line: &str| line.rsplit(['/', ' ']).next().unwrap_or_default().to_owned();
+            match line.as_str() {
+                line if line.contains("health on") => health = last(line),
+                line if line.contains("API on") => api = last(line),
+                line if line.contains("receiving on UDP ") => {
+                    udp =
+                        line.split("UDP ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().to_owned();
+                }
+                other => talk.lock().unwrap().push_str(&format!("{other}\n")),
+            }
+        }
+        let heard = Arc::clone(&talk);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                heard.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        Self { child, udp, health, api, talk }
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
+        assert!(status.expect("kill starts").success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        let until = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < until {
+            if let Some(status) = self.child.try_wait().expect("it is our child") {
+                return status;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the agent does not end: {}", self.talk.lock().unwrap());
+    }
+
+    fn get(&self, path: &str) -> (u16, String) {
+        get(&self.api, path, "")
+    }
+
+    fn healthy(&self) -> (u16, String) {
+        get(&self.health, "/", "")
+    }
+
+    fn stats(&self) -> Value {
+        serde_json::from_str(&self.get("/v1/stats").1).expect("stats are JSON")
+    }
+
+    fn counter(&self, name: &str) -> u64 {
+        self.stats()["counters"][name].as_u64().expect("a counter")
+    }
+
+    /// Waits until the agent has received that many datagrams, and its sinks have emptied their queues.
+    fn settle(&self, received: u64) {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let stats = self.stats();
+            let sinks = stats["sinks"].as_array().unwrap();
+            let empty = sinks.iter().all(|sink| {
+                let [offered, delivered, dropped] =
+                    ["offered", "delivered", "dropped"].map(|key| sink[key].as_u64().unwrap());
+                offered == delivered + dropped
+            });
+            if stats["counters"]["received"].as_u64().unwrap() >= received && empty {
+                return;
+            }
+            assert!(Instant::now() < until, "it never received {received}: {stats}");
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn memory_len(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("Linux says so");
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    }
+
+    fn assert_sums(&self) {
+        let stats = self.stats();
+        let counter = |name: &str| stats["counters"][name].as_u64().unwrap();
+        assert_eq!(
+            counter("received"),
+            counter("decoded") + counter("malformed") + counter("refused"),
+            "{stats}"
+        );
+        assert_eq!(counter("decoded"), counter("mirrored") + counter("inline"), "{stats}");
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn get(address: &str, path: &str, headers: &str) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
+    assert!(head.contains("content-length"), "{head}");
+    (status, body.to_owned())
+}
+
+/// Sends with `mirrorscope send` and returns its summary.
+fn send(to: &str, words: &str) -> (Value, Output) {
+    let fixed = ["send", "--json", "--generate", "--wait", "0.5", "--to", to];
+    let output = Command::new(mirrorscope_bin()).args(fixed).args(words.split_whitespace()).output().unwrap();
+    (serde_json::from_slice(&output.stdout).unwrap_or(Value::Null), output)
+}
+
+fn scratch(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
+    fs::create_dir_all(&folder).expect("a folder for scratch files");
+    let path = folder.join(name);
+    let _ = fs::remove_file(&path);
+    path
+}
+
+fn count(path: &PathBuf) -> u64 {
+    let output =
+        Command::new(mirrorscope_bin()).args(["read", "--quiet", "--count"]).arg(path).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number of packets")
+}
+
+fn is_root() -> bool {
+    fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Uid:\t0\t0"))
+}
+
+#[test]
+fn every_datagram_is_counted_once_whatever_is_wrong_with_it() {
+    let (json, capture) = (scratch("sums.json"), scratch("sums.pcapng"));
+    let words =
+        format!("--workers 3 --json {} --write {} --drain-quiet 1", json.display(), capture.display());
+    let mut agent = Agent::start(&words);
+    let faults = "--corrupt 0.1 --truncate 0.1 --duplicate 0.05 --reorder 0.1 --loss 0.05";
+    let (summary, _) = send(
+        &agent.udp,
+        &format!("--packets 20000 --sessions 5 --endpoints 3 --inline 0.2 --ipv6 0.2 --rate 40000 {faults}"),
+    );
+    let sent = summary["sent"].as_u64().expect("a summary");
+    agent.settle(sent);
+    agent.assert_sums();
+    assert_eq!(agent.counter("received"), sent);
+    assert!(agent.counter("malformed") > 100 && agent.counter("undecodable") > 100);
+    let decoded = agent.counter("decoded");
+    agent.signal("TERM");
+    assert!(agent.wait().success());
+    assert_eq!(fs::read_to_string(&json).unwrap().lines().count() as u64, decoded);
+    assert_eq!(count(&capture), decoded);
+}
+
+#[test]
+fn the_flows_of_four_workers_are_those_of_one_capture() {
+    let agent = Agent::start("--workers 4");
+    let words =
+        "--packets 20000 --flows 400 --sessions 6 --endpoints 2 --inline 0.2 --ipv6 0.3 --vlan 0.3 --seed 5";
+    send(&agent.udp, &format!("{words} --rate 40000"));
+    agent.settle(20_000);
+    let file = scratch("flows.pcap");
+    let output = Command::new(mirrorscope_bin())
+        .args(["send", "--quiet", "--generate", "-w"])
+        .arg(&file)
+        .args(words.split_whitespace())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let output = Command::new(mirrorscope_bin()).args(["flows", "--json"]).arg(&file).output().unwrap();
+    let offline = flows(&String::from_utf8_lossy(&output.stdout));
+    let live = flows(&agent.get("/v1/flows?limit=100000&ended=true").1);
+    assert!(offline.len() > 300);
+    assert_eq!(offline.difference(&live).next(), None);
+    assert_eq!(live.difference(&offline).next(), None);
+}
+
+/// What tells flows apart, and their packets; not their times.
+fn flows(text: &str) -> BTreeSet<String> {
+    let flow = |line: &str| {
+        let flow: Value = serde_json::from_str(line).expect("a JSON object a line");
+        let keys = ["kind", "mirror", "protocol", "client", "client_port", "server", "server_port"];
+        let mut name: Vec<_> = keys.iter().map(|key| flow[key].to_string()).collect();
+        for direction in ["sent", "received"] {
+            name.extend(["packets", "bytes"].map(|key| flow[direction][key].to_string()));
+        }
+        name.join(" ")
+    };
+    text.lines().map(flow).collect()
+}
+
+#[test]
+fn a_request_to_stop_makes_it_unhealthy_at_once_and_loses_nothing() {
+    let capture = scratch("drain.pcapng");
+    let mut agent = Agent::start(&format!("--workers 2 --drain-quiet 2 --write {}", capture.display()));
+    assert_eq!(agent.healthy(), (200, "ok\n".to_owned()));
+    let to = agent.udp.clone();
+    let sender = thread::spawn(move || send(&to, "--packets 12000 --rate 6000").0);
+    thread::sleep(Duration::from_millis(500));
+    agent.signal("TERM");
+    thread::sleep(Duration::from_millis(200));
+    let (status, reason) = agent.healthy();
+    assert!(status == 503 && reason.contains("draining") && reason.lines().count() == 1, "{status} {reason}");
+    let sent = sender.join().unwrap()["sent"].as_u64().unwrap();
+    assert!(agent.wait().success());
+    assert_eq!((sent, count(&capture)), (12_000, 12_000));
+    assert!(agent.talk.lock().unwrap().contains("received 12000 = decoded 12000 + malformed 0 + refused 0"));
+}
+
+#[test]
+fn a_second_request_to_stop_hastens() {
+    let mut agent = Agent::start("--drain-quiet 100 --drain-deadline 100");
+    agent.signal("TERM");
+    thread::sleep(Duration::from_millis(300));
+    assert!(agent.child.try_wait().unwrap().is_none(), "it drains");
+    agent.signal("TERM");
+    assert!(agent.wait().success());
+}
+
+#[test]
+fn after_being_killed_it_starts_again_on_the_same_port() {
+    let mut agent = Agent::start("--workers 2");
+    send(&agent.udp, "--packets 1000");
+    agent.signal("KILL");
+    agent.wait();
+    let agent = Agent::start_on(&agent.udp.clone(), "--workers 2");
+    send(&agent.udp, "--packets 1000 --rate 20000");
+    agent.settle(1000);
+    assert_eq!(agent.counter("mirrored"), 1000);
+}
+
+#[test]
+fn a_full_disk_stops_one_sink_and_health_tells() {
+    let json = scratch("beside.json");
+    let agent = Agent::start(&format!("--json /dev/full --json {} --require-sinks", json.display()));
+    assert_eq!(agent.healthy().0, 200);
+    send(&agent.udp, "--packets 5000 --rate 20000");
+    agent.settle(5000);
+    let stats = agent.stats();
+    let sink = |at: usize, key: &str| stats["sinks"][at][key].as_u64().unwrap();
+    assert_eq!((sink(0, "delivered"), sink(0, "dropped")), (0, 5000), "{stats}");
+    assert_eq!((sink(1, "delivered"), sink(1, "dropped")), (5000, 0), "{stats}");
+    let (status, reason) = agent.healthy();
+    assert!(status == 503 && reason.contains("/dev/full"), "{status} {reason}");
+}
+
+#[test]
+fn a_sink_that_blocks_stops_neither_the_others_nor_the_receiving() {
+    let (pipe, capture) = (scratch("pipe"), scratch("unblocked.pcapng"));
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let agent = Agent::start(&format!("--queue 4 --json {} --write {}", pipe.display(), capture.display()));
+    send(&agent.udp, "--packets 20000 --rate 5000");
+    let until = Instant::now() + Duration::from_secs(10);
+    while agent.stats()["sinks"][1]["delivered"] != 20_000 {
+        assert!(Instant::now() < until, "{}", agent.stats());
+        thread::sleep(Duration::from_millis(50));
+    }
+    let stats = agent.stats();
+    assert_eq!(stats["counters"]["kernel_dropped"], 0);
+    assert!(stats["sinks"][0]["dropped"].as_u64().unwrap() > 1000, "{stats}");
+}
+
+#[test]
+fn the_endless_capture_is_what_was_sent() {
+    let agent = Agent::start("--workers 2");
+    let file = scratch("live.pcapng");
+    let reader = read_stream(&agent.api, "/v1/capture?outer=1", &file);
+    send(&agent.udp, "--packets 10000 --rate 10000 --inline 0.1");
+    agent.settle(10_000);
+    thread::sleep(Duration::from_millis(300));
+    drop(agent);
+    reader.join().unwrap();
+    let mut udp_port = Command::new(mirrorscope_bin());
+    assert_eq!(count(&file), 10_000);
+    let output =
+        udp_port.args(["read", "--quiet", "--count"]).arg(&file).arg("outer (udp)").output().unwrap();
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("10000 "), "the outer headers are there");
+}
+
+/// Reads an endless answer into a file until its end.
+fn read_stream(address: &str, path: &str, file: &PathBuf) -> thread::JoinHandle<()> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    // HTTP/1.0 has no chunks, so what follows the head is the capture alone.
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
+    let mut file = fs::File::create(file).unwrap();
+    let mut stream = BufReader::new(stream);
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        stream.read_line(&mut line).unwrap();
+    }
+    thread::spawn(move || {
+        let _ = std::io::copy(&mut stream, &mut file);
+    })
+}
+
+#[test]
+fn a_reader_that_never_reads_costs_packets_and_no_memory() {
+    let agent = Agent::start("--workers 1 --queue 1");
+    let mut stuck: Vec<_> = (0..4).map(|_| TcpStream::connect(&agent.api).unwrap()).collect();
+    for stream in &mut stuck {
+        write!(stream, "GET /v1/capture?outer=1 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    }
+    send(&agent.udp, "--packets 20000 --rate 20000");
+    let before = agent.memory_len();
+    send(&agent.udp, "--packets 60000 --rate 30000");
+    agent.settle(60_000);
+    let grown = agent.memory_len().saturating_sub(before);
+    assert!(grown < 32 << 20, "it grew by {grown} octets");
+    assert_eq!(agent.healthy().0, 200);
+    drop(stuck);
+    let until = Instant::now() + Duration::from_secs(10);
+    while !agent.get("/metrics").1.contains("mirrorscope_capture_readers 0") {
+        assert!(Instant::now() < until, "readers that left are forgotten");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn health_answers_among_clients_that_never_finish_their_question() {
+    let agent = Agent::start("");
+    let slow: Vec<_> = (0..200)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&agent.health).unwrap();
+            let _ = stream.write_all(b"GET / HTTP/1.1\r\nHo");
+            stream
+        })
+        .collect();
+    let started = Instant::now();
+    for _ in 0..500 {
+        assert_eq!(agent.healthy().0, 200);
+    }
+    assert!(started.elapsed() < Duration::from_secs(10));
+    thread::sleep(Duration::from_secs(3));
+    for mut stream in slow {
+        stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+        // Closed, with or without an answer that the request came too slowly.
+        let mut rest = Vec::new();
+        assert!(stream.read_to_end(&mut rest).is_ok());
+    }
+}
+
+#[test]
+fn random_octets_at_every_port_change_nothing_but_counters() {
+    let agent = Agent::start("--workers 2");
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let mut state = 1u64;
+    let mut random = |len: usize| -> Vec<u8> {
+        let octet = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 56) as u8
+        };
+        (0..len).map(octet).collect()
+    };
+    for number in 0..3000 {
+        socket.send_to(&random(number % 1500), &agent.udp).unwrap();
+    }
+    for address in [&agent.health, &agent.api] {
+        for _ in 0..50 {
+            let mut stream = TcpStream::connect(address).unwrap();
+            let _ = stream.write_all(&random(500));
+        }
+    }
+    agent.settle(3000);
+    agent.assert_sums();
+    assert_eq!(agent.healthy().0, 200);
+}
+
+#[test]
+fn whoever_is_not_allowed_is_counted_and_not_decoded_and_a_reload_lets_him_in() {
+    let config = scratch("agent.toml");
+    fs::write(&config, "allow-from = ['10.0.0.0/8']\n").unwrap();
+    let agent = Agent::start(&format!("--config {}", config.display()));
+    send(&agent.udp, "--packets 500 --rate 10000");
+    agent.settle(500);
+    assert_eq!((agent.counter("refused_source"), agent.counter("decoded")), (500, 0));
+    fs::write(&config, "allow-from = ['not a network']\n").unwrap();
+    agent.signal("HUP");
+    wait_for(&agent, "the old settings stay");
+    fs::write(&config, "allow-from = ['127.0.0.0/8']\n").unwrap();
+    agent.signal("HUP");
+    wait_for(&agent, "reloaded;");
+    send(&agent.udp, "--packets 500 --rate 10000");
+    agent.settle(1000);
+    assert_eq!((agent.counter("refused_source"), agent.counter("decoded")), (500, 500));
+}
+
+fn wait_for(agent: &Agent, text: &str) {
+    let until = Instant::now() + Duration::from_secs(5);
+    while !agent.talk.lock().unwrap().contains(text) {
+        assert!(Instant::now() < until, "it never says {text:?}: {}", agent.talk.lock().unwrap());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn the_api_asks_for_its_token_and_refuses_wrong_questions() {
+    let token = scratch("token");
+    fs::write(&token, "secret\n").unwrap();
+    let agent = Agent::start(&format!("--api-token-file {}", token.display()));
+    assert_eq!(agent.get("/v1/stats").0, 401);
+    let (wrong, right) = ("Authorization: Bearer secre\r\n", "Authorization: Bearer secret\r\n");
+    assert_eq!(get(&agent.api, "/v1/stats", wrong).0, 401);
+    for path in ["/v1/stats", "/v1/sessions", "/v1/flows", "/metrics", "/openapi.yaml", "/health"] {
+        assert_eq!(get(&agent.api, path, right).0, 200, "{path}");
+    }
+    for path in ["/v1/flows?filter=tcp+porrt+3", "/v1/flows?limit=0", "/v1/capture?outer=7", "/v1/flows?x=1"]
+    {
+        assert_eq!(get(&agent.api, path, right).0, 400, "{path}");
+    }
+}
+
+#[test]
+fn inline_packets_come_back_and_mirrored_ones_never() {
+    if !is_root() {
+        skip("returning packets takes CAP_NET_RAW: run the tests as root");
+        return;
+    }
+    let agent = Agent::start("--workers 2 --mode auto --mirror-endpoint vpce-00a1b2c3d4e5f6071");
+    let (summary, output) =
+        send(&agent.udp, "--packets 4000 --rate 4000 --flows 100 --inline 0.5 --sessions 2 --ipv6 0.3");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    agent.settle(4000);
+    assert_eq!(agent.counter("returned"), summary["inline"].as_u64().unwrap(), "{summary}");
+    assert_eq!(agent.counter("return_failed"), 0);
+}
+
+#[test]
+fn a_tap_shows_tcpdump_the_mirrored_frames() {
+    let Some(tcpdump) = tool("tcpdump").filter(|_| is_root()) else {
+        skip("a TAP takes CAP_NET_ADMIN, and tcpdump to look at it: run the tests as root");
+        return;
+    };
+    let (seen, written) = (scratch("tap.pcap"), scratch("tap-written.pcapng"));
+    let agent = Agent::start(&format!("--tap mstap0 --write {}", written.display()));
+    thread::sleep(Duration::from_millis(300));
+    let mut watcher = Command::new(tcpdump)
+        .args(["-i", "mstap0", "-Q", "in", "-U", "-B", "20000", "-w"])
+        .arg(&seen)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    thread::sleep(Duration::from_millis(800));
+    send(&agent.udp, "--packets 3000 --rate 5000 --vlan 0.2");
+    agent.settle(3000);
+    thread::sleep(Duration::from_millis(1500));
+    let _ = Command::new("kill").arg(watcher.id().to_string()).status();
+    let _ = watcher.wait();
+    assert_eq!(count(&seen), 3000);
+}
+
+#[test]
+fn a_collector_of_vxlan_receives_every_mirrored_frame() {
+    let collector = UdpSocket::bind("127.0.0.1:0").unwrap();
+    collector.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    let agent = Agent::start(&format!("--vxlan {}", collector.local_addr().unwrap()));
+    let to = agent.udp.clone();
+    let sender = thread::spawn(move || send(&to, "--packets 2000 --rate 2000 --vni 77"));
+    let mut received = 0;
+    let mut datagram = [0; 9300];
+    while let Ok(len) = collector.recv(&mut datagram) {
+        assert!(len > 22);
+        assert_eq!(datagram[..8], [8, 0, 0, 0, 0, 0, 77, 0]);
+        received += 1;
+    }
+    sender.join().unwrap();
+    assert_eq!(received, 2000);
+}
