@@ -27,6 +27,11 @@ impl Failure {
         Self { message: message.to_string(), hint: None, status: FAILED, is_closed_pipe: false }
     }
 
+    /// A failure that the user has been told of.
+    pub(crate) fn already_told() -> Self {
+        Self::new("")
+    }
+
     /// Says what to do next.
     pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
@@ -74,7 +79,9 @@ impl Failure {
         if self.is_closed_pipe {
             return ExitCode::SUCCESS;
         }
-        eprintln!("mirrorscope: {}", self.message);
+        if !self.message.is_empty() {
+            eprintln!("mirrorscope: {}", self.message);
+        }
         if let Some(hint) = &self.hint {
             eprintln!("  hint: {hint}");
         }

@@ -1,6 +1,6 @@
 //! The options of every command that reads a capture.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mirrorscope_core::{
@@ -65,6 +65,18 @@ impl Input {
             self.note(&summary);
         }
         result
+    }
+
+    /// Refuses to write to the file that is read: it would be lost.
+    pub(crate) fn refuse_as_output(&self, output: &Path) -> Result<(), Failure> {
+        let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
+        match (real(&self.file), real(output)) {
+            (Some(input), Some(output)) if input == output => {
+                Err(Failure::new(format_args!("{} is the capture that is read", output.display()))
+                    .hint("choose another name for the output; the input would be lost"))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn filter(&self) -> Result<Option<Filter>, Failure> {

@@ -37,7 +37,11 @@ enum Command {
 
 /// Parses the command line and runs the command.
 pub(crate) fn run() -> Result<(), Failure> {
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return explain_usage(&error),
+    };
+    match cli.command {
         Command::Aws(args) => aws::run(&args),
         Command::Read(args) => read::run(&args),
         Command::Send(args) => send::run(&args),
@@ -46,6 +50,13 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Sessions(args) => sessions::run(&args),
         Command::Flows(args) => flows::run(&args),
     }
+}
+
+/// Prints help where it was asked for, or what is wrong with the words. Exit status 2 is for damaged captures, so
+/// wrong words are an ordinary failure.
+fn explain_usage(error: &clap::Error) -> Result<(), Failure> {
+    let _ = error.print();
+    if error.use_stderr() { Err(Failure::already_told()) } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -121,6 +121,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let lookup = names.lookup();
     let name_of: NameOf<'_> = &|identity| lookup(identity);
     if let Some(path) = &args.write {
+        args.input.refuse_as_output(path)?;
         let part = if args.outer { Part::Record } else { Part::Subject };
         let mut file = CaptureFile::create(path, part, name_of)?;
         return args.input.run(true, &mut file);

@@ -190,7 +190,7 @@ impl Args {
     fn plan(&self) -> Result<Plan, Failure> {
         Ok(Plan {
             source: self.source(),
-            network: self.network(),
+            network: self.network()?,
             inline_share: self.inline,
             seed: self.seed,
             pace: match (self.rate, self.speed) {
@@ -227,15 +227,23 @@ impl Args {
         }
     }
 
-    fn network(&self) -> NetworkOptions {
-        NetworkOptions {
+    fn network(&self) -> Result<NetworkOptions, Failure> {
+        let last = u64::from(self.vni) + u64::from(self.sessions).saturating_sub(1);
+        if last > MAX_VNI {
+            return Err(Failure::new(format_args!(
+                "the last of {} sessions would have VNI {last}",
+                self.sessions
+            ))
+            .hint(format_args!("a VNI has 24 bits, so {MAX_VNI} is the greatest: give a smaller --vni")));
+        }
+        Ok(NetworkOptions {
             sessions: self.sessions,
             endpoints: self.endpoints,
             first_vni: self.vni,
             first_endpoint: self.endpoint,
             over_ipv6: self.mirror_ipv6,
             packet_len: self.packet_length,
-        }
+        })
     }
 
     fn goal(&self) -> Result<Goal, Failure> {
@@ -250,6 +258,9 @@ impl Args {
         }
     }
 }
+
+/// The greatest VNI (RFC 7348, 5).
+const MAX_VNI: u64 = (1 << 24) - 1;
 
 fn share(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;

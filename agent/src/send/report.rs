@@ -97,7 +97,11 @@ impl Report {
             line(&mut text, "  among them", &[("reordered", counts.reordered)]);
             line(&mut text, "  missing", &[("lost", counts.lost)]);
             line(&mut text, "  wrong", &wrong(counts));
-            let _ = writeln!(text, "latency {}", latency_text(latency));
+            if counts.returned > 0 {
+                let _ = writeln!(text, "latency {}", latency_text(latency));
+            } else if counts.expected > 0 {
+                text.push_str("  hint: nothing answers as an inline appliance; does one listen there?\n");
+            }
         }
         text
     }
@@ -139,6 +143,7 @@ fn wrong(counts: &EchoCounts) -> [(&'static str, u64); 4] {
 }
 
 fn echo_json(counts: &EchoCounts, latency: &Latency) -> Value {
+    let time = |time_ns: u64| (counts.returned > 0).then_some(time_ns);
     json!({
         "expected": counts.expected,
         "intact": counts.returned,
@@ -149,12 +154,12 @@ fn echo_json(counts: &EchoCounts, latency: &Latency) -> Value {
         "unknown": counts.unknown,
         "mirrored": counts.mirrored,
         "latency_ns": {
-            "min": latency.min_ns,
-            "p50": latency.p50_ns,
-            "p90": latency.p90_ns,
-            "p99": latency.p99_ns,
-            "p99.9": latency.p999_ns,
-            "max": latency.max_ns,
+            "min": time(latency.min_ns),
+            "p50": time(latency.p50_ns),
+            "p90": time(latency.p90_ns),
+            "p99": time(latency.p99_ns),
+            "p99.9": time(latency.p999_ns),
+            "max": time(latency.max_ns),
         },
     })
 }

@@ -29,7 +29,14 @@ impl fmt::Display for Explanation {
 impl Explanation {
     fn write_totals(&self, out: &mut String) {
         let total = self.total.packets;
-        wrap(out, "", &format!("{} of {total} packets are mirrored.", self.mirrored.packets));
+        wrap(
+            out,
+            "",
+            &format!(
+                "{} of {total} packets in the capture came from a mirror session.",
+                self.mirrored.packets
+            ),
+        );
         let notes = [
             (self.inline, "came inline through a GWLB endpoint: no mirror filter judges them."),
             (self.bare, "have no tunnel: they were not mirrored, or not captured at the target."),
