@@ -15,10 +15,7 @@
 //!
 //! Nothing here asks for the time: packets and the caller of [`FlowTable::expire`] bring it.
 
-use core::{
-    hash::{BuildHasher, Hash, Hasher},
-    hint, mem,
-};
+use core::{hash::BuildHasher, hint, mem};
 
 use foldhash::quality::FixedState;
 
@@ -284,9 +281,7 @@ impl FlowTable {
 
     #[inline]
     fn tuple_hash(&self, tuple: &Tuple) -> u64 {
-        let mut hasher = self.hasher.build_hasher();
-        tuple.hash(&mut hasher);
-        hasher.finish()
+        self.hasher.hash_one(tuple)
     }
 
     /// The flow of a session's tuple, and the session's place in it.
