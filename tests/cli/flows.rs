@@ -8,7 +8,7 @@ use std::{
 };
 
 use boon::{Compiler, SchemaIndex, Schemas};
-use mirrorscope_core::{Decoder, LinkType, Packet, Record, layers::Layer};
+use mirrorscope_core::{Decoder, LinkType, Packet, Record, flow::FlowOptions, layers::Layer};
 use mirrorscope_tests::{fixture, mirrorscope_bin, shared_dir, skip, tool, workspace_root};
 use serde_json::Value;
 
@@ -186,4 +186,23 @@ fn a_network_mirrored_at_both_ends_is_no_worse_than_at_one_although_tshark_flags
     };
     let theirs = [&one, &both].map(|capture| flagged_by_tshark(&tshark, capture));
     assert!(theirs[1] > 500 && theirs[1] > 10 * theirs[0].max(flagged(&at_both) as usize), "{theirs:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_flood_of_flows_stays_within_the_memory_that_the_table_promises() {
+    /// Address space of the program itself: its code, its stacks, the buffers that it reads into.
+    const PROGRAM_LEN: usize = 32 << 20;
+    let options = FlowOptions { max_flows: 1_000, ..FlowOptions::default() };
+    let flood = scratch("flood.pcap");
+    let shape = "send --generate --small --packets 200000 --flows 200000 -q -w";
+    mirrorscope(&shape.split(' ').chain([&*flood]).collect::<Vec<_>>());
+    let limit_kib = (options.memory_bound() + PROGRAM_LEN) / 1024;
+    assert!(limit_kib * 1024 < 200_000 * FlowOptions::FLOW_LEN, "a table without a bound would fit as well");
+    let script = format!("ulimit -v {limit_kib}; exec \"$0\" flows --max-flows 1000 --top 10 --csv \"$1\"");
+    let output = Command::new("sh").args(["-c", &script]).arg(mirrorscope_bin()).arg(&flood).output();
+    let output = output.expect("a shell starts");
+    let notes = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && notes.contains("the table was full"), "{notes}");
+    assert_eq!(output.stdout.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()).count(), 11);
 }
