@@ -9,7 +9,7 @@ use mirrorscope_core::{
     capture::{CaptureError, CaptureReader},
     flow::{
         FlowOptions, FlowTable, Report, SortKey,
-        table::{LARGEST_MAX_FLOWS, NEVER_NS},
+        options::{LARGEST_MAX_FLOWS, NEVER_NS},
     },
     sinks::{
         flows,

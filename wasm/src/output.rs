@@ -67,7 +67,7 @@ impl Output {
     pub(crate) fn packet(&mut self, packet: &Packet<'_>) {
         let Self { style, text, blocks, .. } = self;
         match style {
-            Style::Json => return json::print(packet, text),
+            Style::Json => return json::print(packet, &no_name, text),
             Style::Pcapng(sink) => return sink.packet(packet, &no_name, blocks),
             Style::Brief(style) => style.print(packet, text),
             Style::Tcpdump(style) => style.print(packet, text),
