@@ -337,3 +337,20 @@ fn packets_of_a_slow_pipe_come_out_as_they_arrive() {
     drop(stdin);
     assert_eq!(reader.wait().expect("the program ends").code(), Some(2), "the capture was cut");
 }
+
+#[test]
+fn the_capture_that_is_read_is_never_overwritten() {
+    let scratch = Scratch::new("same");
+    let original = fs::read(fixture(SSM)).expect("the fixture is there");
+    let file = scratch.file("same.pcap", &original);
+    assert_fails(&["read", &file, "-w", &file], 1, &["same.pcap", "is the capture that is read"]);
+    assert_eq!(fs::read(&file).expect("it is still there"), original);
+}
+
+#[test]
+fn wrong_words_are_no_damaged_capture() {
+    for words in [&["read", "-c", "0", "x"][..], &["read"], &["no-such-command"]] {
+        assert_eq!(mirrorscope(words).status.code(), Some(1), "{words:?}");
+    }
+    assert_eq!(mirrorscope(&["read", "--help"]).status.code(), Some(0));
+}

@@ -204,6 +204,14 @@ fn nothing_is_sent_beyond_loopback_without_the_address_said_twice() {
 }
 
 #[test]
+fn sessions_whose_vnis_would_not_fit_are_refused() {
+    let (_, output) = send("--generate --count 1 --vni 16777215 --sessions 2 -w -");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("VNI 16777216") && message.contains("hint: "), "{message}");
+}
+
+#[test]
 fn a_rate_and_a_duration_are_kept() {
     let sink = UdpSocket::bind("127.0.0.41:0").unwrap();
     let to = sink.local_addr().unwrap();
