@@ -45,6 +45,8 @@ pub(crate) struct Flow {
     first_way: Way,
     /// By the way that the answers went.
     answers: [Answers; 2],
+    /// How many flows of the table began before it.
+    pub(crate) number: u32,
 }
 
 /// The counters of one direction that every protocol has: one cache line.
@@ -70,7 +72,7 @@ struct Answers {
 }
 
 impl Flow {
-    pub(crate) fn new(arrival: &Arrival) -> Self {
+    pub(crate) fn new(arrival: &Arrival, number: u32) -> Self {
         let mut sessions = [NOBODY; MAX_SESSIONS];
         sessions[0] = arrival.session;
         Self {
@@ -89,6 +91,7 @@ impl Flow {
             answers: [Answers::default(); 2],
             name: None,
             flow_cookie: 0,
+            number,
             first_way: arrival.way,
         }
     }
@@ -218,6 +221,7 @@ impl Flow {
         let [first, others @ ..] = self.sessions;
         let others = others.into_iter().filter(|other| *other != NOBODY);
         FlowRecord {
+            number: self.number,
             session: session(first),
             also_seen_by: others.map(&session).collect(),
             client: self.tuple.sender(client),

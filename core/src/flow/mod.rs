@@ -30,6 +30,7 @@ pub mod table;
 pub mod tcp;
 #[cfg(test)]
 mod testing;
+pub mod trace;
 
 pub use key::Endpoint;
 pub use options::FlowOptions;
@@ -38,3 +39,4 @@ pub use report::{Report, SortKey};
 pub use service::{NameSource, ServiceName};
 pub use table::{FlowCounters, FlowTable};
 pub use tcp::TcpState;
+pub use trace::{Placed, Trace};

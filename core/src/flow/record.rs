@@ -11,6 +11,8 @@ use super::{
 /// A flow as it stands, or as it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlowRecord {
+    /// How many flows of its table began before it: what [`super::trace::Placed`] calls it.
+    pub number: u32,
     /// The mirror session, or other way of coming, that showed the flow first.
     pub session: Session,
     /// Further sessions that mirrored the same packets, at the other end or on the way.

@@ -33,6 +33,7 @@ use super::{
     record::{EndReason, FlowRecord},
     session_index::SessionIndex,
     slab::Slab,
+    trace::{Placed, Trace},
 };
 
 /// Packets that [`FlowTable::gather`] lets wait.
@@ -83,6 +84,7 @@ pub struct FlowTable {
     swept_ns: i64,
     waiting: Vec<Arrival>,
     payloads: Payloads,
+    trace: Option<Trace>,
 }
 
 impl FlowTable {
@@ -104,8 +106,19 @@ impl FlowTable {
             swept_ns: i64::MIN,
             waiting: Vec::with_capacity(BATCH_LEN),
             payloads: Payloads::default(),
+            trace: None,
             hasher,
         }
+    }
+
+    /// Notes from now on which flow each packet is counted with.
+    pub fn trace(&mut self) {
+        self.trace = Some(Trace::default());
+    }
+
+    /// What was noted, to be read and cleared whenever packets have been counted.
+    pub fn traced(&mut self) -> Option<&mut Trace> {
+        self.trace.as_mut()
     }
 
     /// Counts one packet, behind those that wait. Flows that end before it, or make room for it, go to `ended`.
@@ -116,15 +129,16 @@ impl FlowTable {
     }
 
     /// As [`FlowTable::observe`] with the same outcome for much less time, but the packet may wait for up to
-    /// [`BATCH_LEN`] others until it is counted. [`FlowTable::settle`] has it counted before.
+    /// [`BATCH_LEN`] others until it is counted. [`FlowTable::settle`] has it counted before. `false` for a packet of
+    /// no flow, which does not wait.
     #[inline]
-    pub fn gather(&mut self, packet: &Packet<'_>, ended: &mut impl FnMut(FlowRecord)) {
-        if let Some(arrival) = self.arrival(packet) {
-            self.waiting.push(arrival);
-            if self.waiting.len() >= BATCH_LEN {
-                self.settle(ended);
-            }
+    pub fn gather(&mut self, packet: &Packet<'_>, ended: &mut impl FnMut(FlowRecord)) -> bool {
+        let Some(arrival) = self.arrival(packet) else { return false };
+        self.waiting.push(arrival);
+        if self.waiting.len() >= BATCH_LEN {
+            self.settle(ended);
         }
+        true
     }
 
     /// Counts the packets that wait.
@@ -135,7 +149,10 @@ impl FlowTable {
             self.look_ahead(&mut waiting);
         }
         for arrival in &waiting {
-            self.enter(arrival, payloads.of(arrival), ended);
+            let placed = self.enter(arrival, payloads.of(arrival), ended);
+            if let Some(trace) = &mut self.trace {
+                trace.placed.push(placed);
+            }
         }
         waiting.clear();
         (self.waiting, self.payloads) = (waiting, payloads);
@@ -244,7 +261,7 @@ impl FlowTable {
     }
 
     #[inline]
-    fn enter(&mut self, arrival: &Arrival, payload: &[u8], ended: &mut impl FnMut(FlowRecord)) {
+    fn enter(&mut self, arrival: &Arrival, payload: &[u8], ended: &mut impl FnMut(FlowRecord)) -> Placed {
         if self.swept_ns.abs_diff(arrival.now_ns) > SWEEP_NS {
             self.sweep(arrival.now_ns, ended);
         }
@@ -265,7 +282,9 @@ impl FlowTable {
             TCP => Class::Tcp,
             _ => Class::Other,
         };
+        let number = flow.number;
         self.idle.touch(&mut self.slab, slot, class, arrival.now_ns);
+        Placed { flow: Some(number), is_duplicate: false }
     }
 
     fn sweep(&mut self, now_ns: i64, ended: &mut impl FnMut(FlowRecord)) {
@@ -330,7 +349,7 @@ impl FlowTable {
             self.counters.evicted += 1;
             self.end(slot, EndReason::Evicted, ended);
         }
-        let slot = self.slab.insert(Flow::new(arrival));
+        let slot = self.slab.insert(Flow::new(arrival, self.counters.flows as u32));
         let class = if arrival.tuple.protocol == TCP { Class::Tcp } else { Class::Other };
         self.idle.push(&mut self.slab, slot, class, arrival.now_ns);
         self.index.insert(arrival.index_hash(arrival.session), index::entry(slot, 0));
@@ -361,7 +380,12 @@ impl FlowTable {
     }
 
     /// Counts a copy with the flow of the session that showed the packet first, and joins the two sessions' flows.
-    fn count_duplicate(&mut self, original: u16, arrival: &Arrival, ended: &mut impl FnMut(FlowRecord)) {
+    fn count_duplicate(
+        &mut self,
+        original: u16,
+        arrival: &Arrival,
+        ended: &mut impl FnMut(FlowRecord),
+    ) -> Placed {
         self.counters.duplicates += 1;
         let own = self.find(arrival, arrival.session).map(|(slot, _)| slot);
         let slot = match own {
@@ -375,6 +399,7 @@ impl FlowTable {
                 self.counters.orphan_bytes += u64::from(arrival.wire_len);
             }
         }
+        Placed { flow: slot.map(|slot| self.slab[slot].number), is_duplicate: true }
     }
 
     /// Makes one flow of `own`, the flow of this packet's session if it has one, and that of the session `original`.
@@ -414,6 +439,9 @@ impl FlowTable {
 
     fn absorb(&mut self, older: u32, younger: u32, arrival: &Arrival) {
         let mut gone = self.slab[younger].clone();
+        if let Some(trace) = &mut self.trace {
+            trace.joined.push((gone.number, self.slab[older].number));
+        }
         self.forget(younger);
         self.slab[older].absorb(&mut gone);
         for (_, session) in gone.known_sessions() {

@@ -185,3 +185,22 @@ fn the_name_and_the_time_to_answer_are_found() {
     assert_eq!((&*name.text, name.source.key()), ("example.org", "http_host"));
     assert_eq!((flows[0].responses, flows[0].response_max_ns), (1, 31_000_000));
 }
+
+#[test]
+fn a_trace_tells_the_flow_of_every_packet_and_which_flows_were_joined() {
+    let query = Frame::udp(40000, 53).payload(30);
+    let other = Frame::udp(1, 2).payload(9);
+    // Two sessions show a flow each way before the first copy shows that it is one.
+    let answer = query.clone().back().payload(90).at_ms(1);
+    let frames =
+        [query.clone(), other, answer.clone().seen_by(7), query.seen_by(7).at_ms(2), answer.at_ms(3)];
+    let mut table = FlowTable::new(FlowOptions::default());
+    table.trace();
+    frames.iter().for_each(|frame| frame.show(&mut table, &mut |_| {}));
+    let trace = table.traced().unwrap();
+    let flows: Vec<_> = trace.placed.iter().map(|placed| placed.flow).collect();
+    assert_eq!(flows, [Some(0), Some(1), Some(2), Some(0), Some(0)]);
+    let copies: Vec<_> = trace.placed.iter().map(|placed| placed.is_duplicate).collect();
+    assert_eq!(copies, [false, false, false, true, true]);
+    assert_eq!(trace.joined, [(2, 0)]);
+}
