@@ -21,7 +21,7 @@ const MODULE: &str = "mirrorscope.wasm";
 
 /// The most octets of the module as a server sends it, gzip. A ratchet at today's size: the goal is 130 KiB, for which
 /// tcpdump's text and the AWS reports would have to become modules of their own.
-const MAX_MODULE_GZIP_LEN: usize = 340 * 1024;
+const MAX_MODULE_GZIP_LEN: usize = 370 * 1024;
 /// The most octets of the JavaScript that every user loads, gzip: one entry with all that it imports at once. A
 /// ratchet too: the goal is 8 KiB.
 const MAX_ENTRY_GZIP_LEN: usize = 10 * 1024;
@@ -32,12 +32,8 @@ const MAX_TARBALL_LEN: u64 = 600_000;
 const WASM_OPT: &str = "--enable-bulk-memory --enable-nontrapping-float-to-int --enable-sign-ext \
     --enable-mutable-globals --enable-reference-types --enable-multivalue -O3";
 
-/// Whether the package is asked for, and Node and npm are there; otherwise the command that would help. The package
-/// is young: its sizes and speed miss their goals, so it is built and tested on request only.
+/// Whether Node and npm are there; otherwise the command that would help.
 pub(crate) fn node() -> Outcome {
-    if std::env::var_os("MIRRORSCOPE_NPM").is_none() {
-        return Err("MIRRORSCOPE_NPM=1 cargo xtask test".into());
-    }
     let present = ["node", "npm"].iter().all(|tool| shell::succeeds(&mut shell::command(tool, "--version")));
     if present {
         Ok(())
