@@ -188,6 +188,41 @@ fn a_network_mirrored_at_both_ends_is_no_worse_than_at_one_although_tshark_flags
     assert!(theirs[1] > 500 && theirs[1] > 10 * theirs[0].max(flagged(&at_both) as usize), "{theirs:?}");
 }
 
+/// Frames of a capture that are left when editcap takes out those that equal one of the five before.
+fn without_repeats(editcap: &Path, capture: &str) -> (String, usize) {
+    let (inner, left) = (scratch("repeats-inner.pcapng"), scratch("repeats-left.pcapng"));
+    mirrorscope(&["read", "-q", "-w", &inner, capture]);
+    let status =
+        Command::new(editcap).args(["-d", &inner, &left]).output().expect("an installed program starts");
+    assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
+    let count = mirrorscope(&["read", "--count", "-q", &left]);
+    (left, count.split(" ").next().and_then(|count| count.parse().ok()).expect("a count"))
+}
+
+#[test]
+fn what_a_network_delivers_twice_is_counted_once_as_editcap_would_have_it() {
+    for ipv6 in ["0", "1"] {
+        let (plain, twice) = (scratch("once.pcap"), scratch("twice.pcap"));
+        let shape = ["send", "--generate", "--packets", "3000", "--flows", "60", "--ipv6", ipv6, "-q", "-w"];
+        mirrorscope(&[&shape[..], &[&plain]].concat());
+        mirrorscope(&[&shape[..], &[&twice, "--duplicate", "0.1"]].concat());
+        let (once, both) = (flows(&[&plain]), flows(&[&twice]));
+        let kept = flows(&[&twice, "--keep-duplicates"]);
+        let repeated = sum(&kept, "packets") - 3000;
+        assert!(repeated > 200, "{repeated}");
+        assert_eq!((sum(&both, "packets"), sum(&both, "duplicates")), (3000, repeated));
+        assert_eq!(flagged(&both), flagged(&once));
+        assert!(flagged(&kept) > repeated / 2, "kept, they count as retransmissions");
+        let Some(editcap) = tool("editcap") else {
+            return skip(
+                "which packets editcap takes for repeated: editcap (apt-get install tshark) is not there",
+            );
+        };
+        let (left, count) = without_repeats(&editcap, &twice);
+        assert_eq!((count, flagged(&flows(&[&left]))), (3000, flagged(&once)));
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_flood_of_flows_stays_within_the_memory_that_the_table_promises() {

@@ -24,7 +24,8 @@ use crate::{failure::Failure, output::Output, pipeline::Sink};
 /// Print the flows of a capture: who talked to whom inside the mirrored traffic
 ///
 /// A flow is the innermost addresses, ports and protocol within one mirror session, both directions together. A
-/// packet that was mirrored at both of its ends counts once, and the two sessions' flows become one.
+/// packet that was mirrored at both of its ends counts once, and the two sessions' flows become one; so does a packet
+/// that one session delivers twice.
 #[derive(ClapArgs, Debug)]
 #[command(after_help = "\
 Examples:
@@ -61,7 +62,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N")]
     top: Option<usize>,
 
-    /// Count packets that several sessions mirrored in each session's own flow
+    /// Count every copy of a packet as a packet, in the flow of the session that shows it
     #[arg(long)]
     keep_duplicates: bool,
 
@@ -166,8 +167,10 @@ fn timeout_ns(seconds: u32) -> u64 {
 fn note(counters: &FlowCounters, left_out: LeftOut, args: &Args) {
     if counters.duplicates > 0 {
         let FlowCounters { duplicates, .. } = counters;
-        eprintln!("note: {duplicates} packets were copies, mirrored by several sessions, and counted once");
-        eprintln!("  hint: --keep-duplicates counts them in each session");
+        eprintln!(
+            "note: {duplicates} packets were copies of others, mirrored or delivered again, and not counted as packets"
+        );
+        eprintln!("  hint: --keep-duplicates counts them, in the flow of the session that shows them");
     }
     if counters.not_ip > 0 {
         eprintln!(

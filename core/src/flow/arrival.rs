@@ -3,6 +3,7 @@
 //! Only a payload in which a name may stand is copied, into one buffer for all that wait.
 
 use super::{
+    duplicates::Showing,
     key::{Sighting, TCP, Tuple, UDP, Way},
     segment::Segment,
     service,
@@ -23,8 +24,8 @@ pub(crate) struct Arrival {
     pub(crate) payload_len: u32,
     pub(crate) now_ns: i64,
     pub(crate) tuple_hash: u64,
-    /// Tells copies from other packets; 0 where no copy is looked for.
-    pub(crate) fingerprint: u64,
+    /// Tells copies from other packets.
+    pub(crate) showing: Showing,
     pub(crate) segment: Option<Segment>,
     pub(crate) flow_cookie: Option<u32>,
     /// Where its payload lies among those that were kept; empty where no name can be in it.

@@ -1,8 +1,7 @@
-//! One packet mirrored twice, at both of its ends, is recognised by what does not change on its way.
+//! One packet that is delivered more than once is recognised by what does not change on its way, and counted once.
 //!
-//! The same packet leaves one mirrored interface and enters another, so that two sessions deliver it, moments
-//! apart and in either order (AWS: "within one interface a packet is mirrored once"). Two packets are copies of
-//! each other when they
+//! **Mirrored at both ends.** The same packet leaves one mirrored interface and enters another, so that two sessions
+//! deliver it, moments apart and in either order. Two packets are copies of each other when they
 //! - come from **different** mirror sessions, within [`WINDOW_NS`] of each other, and
 //! - agree in the innermost addresses, protocol and ports, in the IP identification and fragment offset (IPv6: flow
 //!   label), in length, and in the octets behind the IP header: the TCP header, else the first 36.
@@ -11,6 +10,17 @@
 //! interface mirrors: they do not count. A retransmission may agree in all of this (IPv6 has no identification).
 //! So copies are **counted**: when a session shows the packet for the n-th time, and no session has shown it n times
 //! before, it is a new packet; else it is a copy. What one session misses, the other makes up for.
+//!
+//! **Delivered twice by one session.** AWS mirrors a packet once within one interface, but the network between may
+//! deliver it again. What one session shows again is a copy when it agrees in all of the above and
+//! - has an IP identification (IPv4, not 0; or an IPv6 fragment) and comes within [`REPEAT_NS`]: a retransmission has
+//!   another identification, and no stack retransmits by timer so early; or
+//! - has none, but also agrees in the checksum of TCP or UDP, and comes within [`MOMENT_NS`]: hardly a sender learns
+//!   of a loss and sends again so soon.
+//!
+//! All else that one session shows again is a retransmission, or a datagram that was sent twice. A sender that gives
+//! all its packets one identification and one content cannot be told from a network that repeats them; whoever
+//! measures with such packets counts them all with [`FlowOptions::keep_duplicates`](super::FlowOptions).
 //!
 //! A duplicate is counted with the flow of the session that showed the packet first, and the two sessions' flows
 //! become one from then on: that flow sees each packet once, whichever end showed it first, so that the loss of one
@@ -22,8 +32,13 @@ use foldhash::quality::FixedState;
 
 use super::key::{Sighting, TCP, UDP};
 
-/// How far apart the copies of a packet may be.
+/// How far apart the copies of a packet by different sessions may be.
 pub const WINDOW_NS: u64 = 1_000_000_000;
+/// How late one session may repeat a packet that has an identification: half the least time after which Linux
+/// retransmits.
+pub const REPEAT_NS: u64 = 100_000_000;
+/// How late one session may repeat a packet that has no identification, true to 65,536 ns.
+pub const MOMENT_NS: u64 = 100_000;
 /// Packets among which a copy is looked for, unless options say otherwise.
 pub const DEFAULT_CAPACITY: usize = 65_536;
 
@@ -36,7 +51,29 @@ const NOBODY: u16 = u16::MAX;
 const WAYS: usize = 3;
 /// Times are kept in units of 65,536 ns, and so come round after three days.
 const UNIT_BITS: u32 = 16;
-const WINDOW_UNITS: u32 = (WINDOW_NS >> UNIT_BITS) as u32;
+const WINDOW_UNITS: u32 = units(WINDOW_NS);
+const REPEAT_UNITS: u32 = units(REPEAT_NS);
+const MOMENT_UNITS: u32 = units(MOMENT_NS);
+/// The part of a place's key that says what its latest showing looked like; above it the fingerprint. The bits that
+/// the fingerprint loses here chose the bucket.
+const LATEST: u64 = 0xffff;
+/// Set in every fingerprint, so that none is 0.
+const TAKEN: u64 = 1 << 63;
+
+const fn units(ns: u64) -> u32 {
+    (ns >> UNIT_BITS) as u32
+}
+
+/// One showing of a packet by a session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Showing {
+    /// What copies of a packet have in common, and no other packet has; 0 where no copy is looked for.
+    pub(crate) fingerprint: u64,
+    /// Of TCP or UDP; 0 where there is none.
+    checksum: u16,
+    /// Whether the fingerprint has an identification in it, which a retransmission does not share.
+    is_identified: bool,
+}
 
 /// Recognises copies among recent packets.
 ///
@@ -53,8 +90,8 @@ pub(crate) struct Duplicates {
 #[derive(Clone, Debug)]
 #[repr(align(64))]
 struct Bucket {
-    /// 0 for an empty place.
-    fingerprints: [u64; WAYS],
+    /// The fingerprint, and what the latest showing looked like; 0 for an empty place.
+    keys: [u64; WAYS],
     seen: [u32; WAYS],
     sessions: [Sessions; WAYS],
     counts: [Counts; WAYS],
@@ -64,7 +101,7 @@ type Sessions = [u16; MAX_SESSIONS];
 type Counts = [u8; MAX_SESSIONS];
 
 const EMPTY: Bucket = Bucket {
-    fingerprints: [0; WAYS],
+    keys: [0; WAYS],
     seen: [0; WAYS],
     sessions: [[NOBODY; MAX_SESSIONS]; WAYS],
     counts: [[0; MAX_SESSIONS]; WAYS],
@@ -79,15 +116,15 @@ impl Duplicates {
 
     /// Notes a packet that `session` mirrored. For a copy: the session that showed the packet first.
     #[inline]
-    pub(crate) fn observe(&mut self, session: u16, fingerprint: u64, now_ns: i64) -> Option<u16> {
-        let place = self.place(fingerprint);
-        self.buckets[place].observe(session, fingerprint, (now_ns >> UNIT_BITS) as u32)
+    pub(crate) fn observe(&mut self, session: u16, showing: Showing, now_ns: i64) -> Option<u16> {
+        let place = self.place(showing.fingerprint);
+        self.buckets[place].observe(session, showing, (now_ns >> UNIT_BITS) as u32)
     }
 
     /// Reads the bucket of a packet that will soon be observed, so that it is at hand then.
     #[inline]
     pub(crate) fn look_ahead(&self, fingerprint: u64) -> u64 {
-        self.buckets[self.place(fingerprint)].fingerprints[0]
+        self.buckets[self.place(fingerprint)].keys[0]
     }
 
     #[inline]
@@ -96,9 +133,9 @@ impl Duplicates {
         fingerprint as usize & (self.buckets.len() - 1)
     }
 
-    /// What copies of a packet have in common, and no other packet has; never 0.
+    /// What a packet looks like that one of the sessions shows.
     #[inline]
-    pub(crate) fn fingerprint(&self, tuple_hash: u64, sighting: &Sighting<'_>) -> u64 {
+    pub(crate) fn showing(&self, tuple_hash: u64, sighting: &Sighting<'_>) -> Showing {
         let mut hasher = self.hasher.build_hasher();
         hasher.write_u64(tuple_hash ^ sighting.way as u64);
         hasher.write_u64(sighting.mark);
@@ -114,8 +151,21 @@ impl Duplicates {
                 hasher.write(behind);
             }
         }
-        hasher.finish().max(1)
+        let fingerprint = hasher.finish() | TAKEN;
+        Showing { fingerprint, checksum: checksum(sighting), is_identified: sighting.is_identified }
     }
+}
+
+/// The transport's checksum, a digest of all its octets; 0 where it was not captured.
+#[inline]
+fn checksum(sighting: &Sighting<'_>) -> u16 {
+    let at = match (sighting.tuple.protocol, sighting.is_later_fragment()) {
+        (TCP, false) => 16,
+        (UDP, false) => 6,
+        _ => return 0,
+    };
+    let octets = sighting.transport.get(at..).and_then(|rest| rest.first_chunk());
+    octets.map_or(0, |octets| u16::from_be_bytes(*octets))
 }
 
 /// The octets of a whole TCP header before and behind its checksum.
@@ -143,35 +193,50 @@ fn around_checksum<'a>(sighting: &Sighting<'a>) -> (&'a [u8], &'a [u8]) {
     }
 }
 
+impl Showing {
+    /// What tells the latest showing from others of the same packet: which session, and which checksum.
+    #[inline]
+    fn looks(&self, session: u16) -> u64 {
+        // An odd factor keeps any two sessions apart.
+        u64::from(self.checksum ^ session.wrapping_mul(0x9e37))
+    }
+}
+
 impl Bucket {
     #[inline]
-    fn observe(&mut self, session: u16, fingerprint: u64, now: u32) -> Option<u16> {
-        let known = self.fingerprints.iter().position(|known| *known == fingerprint);
+    fn observe(&mut self, session: u16, showing: Showing, now: u32) -> Option<u16> {
+        let fingerprint = showing.fingerprint;
+        let key = fingerprint & !LATEST | showing.looks(session);
+        let known = self.keys.iter().position(|known| (*known ^ fingerprint) & !LATEST == 0);
         if let Some(at) = known
             && is_near(self.seen[at], now)
         {
             let [first, ..] = self.sessions[at];
-            return match verdict(&mut self.sessions[at], &mut self.counts[at], session) {
-                Verdict::Copy => Some(first),
-                Verdict::New => {
-                    self.seen[at] = now;
-                    None
-                }
-            };
+            let is_copy = self.is_repeated(at, session, key, showing.is_identified, now)
+                || verdict(&mut self.sessions[at], &mut self.counts[at], session) == Verdict::Copy;
+            (self.keys[at], self.seen[at]) = (key, now);
+            return is_copy.then_some(first);
         }
         let at = known.unwrap_or_else(|| self.oldest(now));
-        self.fingerprints[at] = fingerprint;
-        self.seen[at] = now;
+        (self.keys[at], self.seen[at]) = (key, now);
         self.sessions[at] = [session, NOBODY, NOBODY];
         self.counts[at] = [1, 0, 0];
         None
     }
 
+    /// Whether a session shows again what it has shown, and no sender has sent again.
+    #[inline]
+    fn is_repeated(&self, at: usize, session: u16, key: u64, is_identified: bool, now: u32) -> bool {
+        let later = apart(self.seen[at], now);
+        let looks_the_same = self.keys[at] == key && later <= MOMENT_UNITS;
+        looks_the_same || (is_identified && later <= REPEAT_UNITS && self.sessions[at].contains(&session))
+    }
+
     #[inline]
     fn oldest(&self, now: u32) -> usize {
         let mut oldest = (0, 0);
-        for (at, (fingerprint, seen)) in self.fingerprints.iter().zip(self.seen).enumerate() {
-            if *fingerprint == 0 {
+        for (at, (key, seen)) in self.keys.iter().zip(self.seen).enumerate() {
+            if *key == 0 {
                 return at;
             }
             oldest = oldest.max((apart(seen, now), at));
@@ -224,13 +289,20 @@ mod tests {
 
     fn packet(transport: &[u8]) -> Sighting<'_> {
         let (tuple, way) = Tuple::new(([10, 0, 0, 1].into(), 1), ([10, 0, 0, 2].into(), 2), TCP);
-        Sighting { tuple, way, fragment: None, mark: 0, transport, transport_len: transport.len() as u32 }
+        let transport_len = transport.len() as u32;
+        Sighting { tuple, way, fragment: None, mark: 0, is_identified: false, transport, transport_len }
     }
 
+    /// What is said of a packet without identification that sessions show at some times, in ms.
     fn verdicts(seen: &[(u16, i64)]) -> Vec<Option<u16>> {
+        let seen: Vec<_> = seen.iter().map(|(session, ms)| (*session, ms * MS)).collect();
+        verdicts_of(&packet(&[0; 20]), &seen)
+    }
+
+    fn verdicts_of(packet: &Sighting<'_>, seen: &[(u16, i64)]) -> Vec<Option<u16>> {
         let mut duplicates = Duplicates::new(FixedState::default(), 16);
-        let fingerprint = duplicates.fingerprint(1, &packet(&[0; 20]));
-        seen.iter().map(|(session, ms)| duplicates.observe(*session, fingerprint, ms * MS)).collect()
+        let showing = duplicates.showing(1, packet);
+        seen.iter().map(|(session, ns)| duplicates.observe(*session, showing, *ns)).collect()
     }
 
     #[test]
@@ -239,8 +311,35 @@ mod tests {
     }
 
     #[test]
-    fn one_session_never_duplicates_itself() {
+    fn one_session_repeats_a_packet_without_identification_at_once_or_never() {
         assert_eq!(verdicts(&[(4, 0), (4, 1), (4, 2)]), [None; 3]);
+        let at_once = verdicts_of(&packet(&[0; 20]), &[(4, 0), (4, 0), (4, 60_000), (4, 400_000)]);
+        assert_eq!(at_once, [None, Some(4), Some(4), None]);
+    }
+
+    #[test]
+    fn another_checksum_at_the_same_time_is_another_packet_of_that_session() {
+        let mut duplicates = Duplicates::new(FixedState::default(), 16);
+        let mut other = [0; 20];
+        other[17] = 1;
+        let showings = [[0; 20], other].map(|octets| duplicates.showing(1, &packet(&octets)));
+        assert_eq!(showings.map(|showing| duplicates.observe(4, showing, 0)), [None; 2]);
+    }
+
+    #[test]
+    fn one_session_repeats_a_packet_with_identification_until_it_could_be_another() {
+        let identified = Sighting { mark: 7 << 16, is_identified: true, ..packet(&[0; 20]) };
+        let verdicts = verdicts_of(&identified, &[(4, 0), (4, 90 * MS), (4, 300 * MS)]);
+        assert_eq!(verdicts, [None, Some(4), None]);
+    }
+
+    #[test]
+    fn what_both_ends_repeat_is_still_one_packet() {
+        let identified = Sighting { mark: 7 << 16, is_identified: true, ..packet(&[0; 20]) };
+        for seen in [[(1, 0), (1, 0), (2, MS), (2, MS)], [(1, 0), (2, MS), (1, MS), (2, 2 * MS)]] {
+            assert_eq!(verdicts_of(&identified, &seen), [None, Some(1), Some(1), Some(1)]);
+        }
+        assert_eq!(verdicts(&[(1, 0), (1, 0), (2, 1), (2, 1)]), [None, Some(1), Some(1), Some(1)]);
     }
 
     #[test]
@@ -249,6 +348,7 @@ mod tests {
         assert_eq!(new_packets(&[(1, 0), (2, 1), (1, 200), (2, 201)]), 2);
         assert_eq!(new_packets(&[(1, 0), (1, 1), (2, 2), (2, 3)]), 2);
         assert_eq!(new_packets(&[(1, 0), (2, 1), (2, 200), (1, 201)]), 2);
+        assert_eq!(new_packets(&[(1, 0), (2, 1), (1, 1), (2, 2)]), 2);
         // One mirror lost the first of them.
         assert_eq!(new_packets(&[(2, 0), (1, 200), (2, 201)]), 2);
     }
@@ -267,7 +367,7 @@ mod tests {
     #[test]
     fn checksums_do_not_count_and_directions_do() {
         let duplicates = Duplicates::new(FixedState::default(), 16);
-        let fingerprint = |sighting: &Sighting<'_>| duplicates.fingerprint(1, sighting);
+        let fingerprint = |sighting: &Sighting<'_>| duplicates.showing(1, sighting).fingerprint;
         let (mut unchecked, mut numbered) = ([0; 20], [0; 20]);
         unchecked[16..18].copy_from_slice(&[0xbe, 0xef]);
         numbered[19] = 1;
@@ -280,11 +380,14 @@ mod tests {
     #[test]
     fn a_full_bucket_forgets_its_oldest_packet() {
         let mut duplicates = Duplicates::new(FixedState::default(), 1);
-        for fingerprint in 1..=4 {
-            assert_eq!(duplicates.observe(1, fingerprint, fingerprint as i64 * MS), None);
+        let showing = |id: u64| Showing { fingerprint: TAKEN | id << 16, ..Showing::default() };
+        for id in 1..=4 {
+            assert_eq!(duplicates.observe(1, showing(id), id as i64 * 2 * MS), None);
         }
-        let copies =
-            [1, 2, 3, 4].map(|fingerprint| duplicates.buckets[0].fingerprints.contains(&fingerprint));
+        let copies = [1, 2, 3, 4].map(|id| {
+            let is_it = |key: &u64| key & !LATEST == showing(id).fingerprint;
+            duplicates.buckets[0].keys.iter().any(is_it)
+        });
         assert_eq!(copies, [false, true, true, true]);
     }
 

@@ -54,7 +54,7 @@ mod tests {
         let (tuple, way) =
             Tuple::new(([10, 0, 0, 9].into(), src_port), ([10, 0, 0, 1].into(), dst_port), UDP);
         let fragment = Some(Fragment { id, is_first });
-        Sighting { tuple, way, fragment, mark: 0, transport: &[], transport_len: 0 }
+        Sighting { tuple, way, fragment, mark: 0, is_identified: true, transport: &[], transport_len: 0 }
     }
 
     #[test]

@@ -144,6 +144,8 @@ pub(crate) struct Sighting<'a> {
     /// What the IP header has to tell this packet from others of its flow: identification, flags and fragment
     /// offset in IPv4; the flow label, or identification and offset, in IPv6.
     pub(crate) mark: u64,
+    /// Whether `mark` holds an identification: IPv4's if it is not 0, that of an IPv6 fragment.
+    pub(crate) is_identified: bool,
     /// The captured octets behind the IP headers.
     pub(crate) transport: &'a [u8],
     /// Octets behind the IP headers on the wire.
@@ -174,8 +176,8 @@ impl<'a> Sighting<'a> {
         };
         let (tuple, way) = Tuple::new((src, src_port), (dst, dst_port), inside.protocol);
         let transport_len = layers[at].end.saturating_sub(inside.last.payload);
-        let Inside { fragment, mark, .. } = inside;
-        Some(Self { tuple, way, fragment, mark, transport, transport_len })
+        let Inside { fragment, mark, is_identified, .. } = inside;
+        Some(Self { tuple, way, fragment, mark, is_identified, transport, transport_len })
     }
 }
 
@@ -202,6 +204,7 @@ struct Inside<'s> {
     protocol: u8,
     fragment: Option<Fragment>,
     mark: u64,
+    is_identified: bool,
     /// The last of these headers.
     last: &'s Span,
 }
@@ -213,11 +216,19 @@ impl<'s> Inside<'s> {
         let header = stack.header(last);
         if last.layer == Layer::Ipv4 {
             let protocol = header.get(9).copied().unwrap_or_default();
-            return Self { protocol, fragment: ipv4_fragment(header), mark: word(header, 4), last };
+            let mark = word(header, 4);
+            return Self {
+                protocol,
+                fragment: ipv4_fragment(header),
+                mark,
+                is_identified: mark >> 16 != 0,
+                last,
+            };
         }
         let protocol = header.get(6).copied().unwrap_or_default();
         let flow_label = word(header, 0) & 0x000f_ffff;
-        Self { protocol, fragment: None, mark: flow_label, last }.behind_extensions(stack, &layers[ip + 1..])
+        Self { protocol, fragment: None, mark: flow_label, is_identified: false, last }
+            .behind_extensions(stack, &layers[ip + 1..])
     }
 
     fn behind_extensions(mut self, stack: &Stack<'_>, layers: &'s [Span]) -> Self {
@@ -226,6 +237,7 @@ impl<'s> Inside<'s> {
             if span.via == ipv6_ext::FRAGMENT {
                 self.fragment = ipv6_fragment(header);
                 self.mark = word(header, 4) << 32 | word(header, 0);
+                self.is_identified = true;
             }
             self.protocol = header.first().copied().unwrap_or(self.protocol);
             self.last = span;

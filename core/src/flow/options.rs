@@ -31,7 +31,7 @@ pub struct FlowOptions {
     pub other_idle_ns: u64,
     /// Nanoseconds without a packet that end a TCP flow whose connection is over.
     pub linger_ns: u64,
-    /// Counts packets that several sessions mirror in each session's own flow.
+    /// Counts every copy of a packet as a packet, in the flow of the session that shows it.
     pub keep_duplicates: bool,
     /// Recent packets among which copies are looked for.
     pub duplicate_capacity: usize,

@@ -64,7 +64,7 @@ pub struct DirectionRecord {
     pub first_ns: i64,
     /// Time of the latest packet; 0 where there is none.
     pub last_ns: i64,
-    /// Copies of these packets that other sessions mirrored; not among `packets`.
+    /// Copies of these packets, by other sessions or by the same one again; not among `packets`.
     pub duplicates: u64,
     /// Octets of these copies.
     pub duplicate_bytes: u64,

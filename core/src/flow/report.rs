@@ -29,7 +29,7 @@ pub enum SortKey {
     Retransmissions,
     /// Octets that the mirror lost.
     Loss,
-    /// Copies that several sessions mirrored.
+    /// Packets that were shown again, by another session or the same one.
     Duplicates,
 }
 

@@ -23,7 +23,7 @@ use crate::{packet::Packet, sinks::sessions::Key as Session};
 
 use super::{
     arrival::{self, Arrival, Payloads},
-    duplicates::Duplicates,
+    duplicates::{Duplicates, Showing},
     entry::{Flow, MAX_SESSIONS},
     fragments::Fragments,
     idle::{Class, Idle},
@@ -53,7 +53,7 @@ pub struct FlowCounters {
     pub not_ip: u64,
     /// Octets of them.
     pub not_ip_bytes: u64,
-    /// Copies of packets that another session had mirrored.
+    /// Copies of packets that another session, or the same one, had shown before.
     pub duplicates: u64,
     /// Copies whose flow had ended in the meantime: counted here alone.
     pub orphans: u64,
@@ -218,9 +218,9 @@ impl FlowTable {
             self.fragments.resolve(session, &mut sighting, now_ns);
         }
         let tuple_hash = self.tuple_hash(&sighting.tuple);
-        let fingerprint = match &self.duplicates {
-            Some(duplicates) if packet.mirror().is_some() => duplicates.fingerprint(tuple_hash, &sighting),
-            _ => 0,
+        let showing = match &self.duplicates {
+            Some(duplicates) if packet.mirror().is_some() => duplicates.showing(tuple_hash, &sighting),
+            _ => Showing::default(),
         };
         let segment = arrival::segment(&sighting);
         let (payload_at, payload_len) = arrival::payload(&sighting, segment.as_ref());
@@ -234,7 +234,7 @@ impl FlowTable {
             payload_len,
             now_ns,
             tuple_hash,
-            fingerprint,
+            showing,
             segment,
             flow_cookie: packet.gwlb().and_then(|gwlb| gwlb.flow_cookie),
             payload: self.payloads.keep(&sighting, payload_at),
@@ -246,7 +246,9 @@ impl FlowTable {
     fn look_ahead(&mut self, waiting: &mut [Arrival]) {
         let mut seen = 0;
         if let Some(duplicates) = &self.duplicates {
-            seen = waiting.iter().fold(0, |seen, arrival| seen ^ duplicates.look_ahead(arrival.fingerprint));
+            seen = waiting
+                .iter()
+                .fold(0, |seen, arrival| seen ^ duplicates.look_ahead(arrival.showing.fingerprint));
         }
         for arrival in waiting.iter_mut() {
             arrival.hint = self.index.find(arrival.index_hash(arrival.session), |_| true);
@@ -265,9 +267,9 @@ impl FlowTable {
         if self.swept_ns.abs_diff(arrival.now_ns) > SWEEP_NS {
             self.sweep(arrival.now_ns, ended);
         }
-        if arrival.fingerprint != 0
+        if arrival.showing.fingerprint != 0
             && let Some(duplicates) = &mut self.duplicates
-            && let Some(original) = duplicates.observe(arrival.session, arrival.fingerprint, arrival.now_ns)
+            && let Some(original) = duplicates.observe(arrival.session, arrival.showing, arrival.now_ns)
         {
             return self.count_duplicate(original, arrival, ended);
         }

@@ -19,7 +19,7 @@
 //! | `sent` {…}, `received` {…} | `sent_…`, `received_…` | client to server, server to client, see below |
 //!
 //! Of each direction: `packets`, `bytes` (of the mirrored frames on the wire), `payload_bytes`, `first`, `last`,
-//! `duplicates` and `duplicate_bytes` (copies by other sessions, not among the packets), `truncated`, and for TCP
+//! `duplicates` and `duplicate_bytes` (copies, not among the packets), `truncated`, and for TCP
 //! `flags`, `retransmissions`, `out_of_order`, `duplicate_acks`, `zero_windows`, `keep_alives`, `gap_bytes`
 //! (acknowledged and never seen: the mirror's loss).
 
