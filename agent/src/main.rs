@@ -5,6 +5,8 @@
 #![deny(unsafe_code)]
 
 mod cli;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod failure;
 #[cfg(target_os = "linux")]
 mod http;

@@ -14,6 +14,7 @@
 pub mod app;
 pub mod aws;
 pub mod capture;
+pub mod doctor;
 pub mod encap;
 pub mod error;
 mod express;

@@ -5,6 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::failure::Failure;
 
 mod aws;
+#[cfg(target_os = "linux")]
+mod doctor;
 mod flows;
 mod input;
 mod read;
@@ -27,6 +29,8 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Aws(aws::Args),
+    #[cfg(target_os = "linux")]
+    Doctor(doctor::Args),
     Read(read::Args),
     Send(send::Args),
     #[cfg(target_os = "linux")]
@@ -43,6 +47,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     };
     match cli.command {
         Command::Aws(args) => aws::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Doctor(args) => doctor::run(&args),
         Command::Read(args) => read::run(&args),
         Command::Send(args) => send::run(&args),
         #[cfg(target_os = "linux")]

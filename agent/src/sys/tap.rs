@@ -28,7 +28,7 @@ pub(crate) fn open(name: &str, mtu: i32) -> io::Result<File> {
     Ok(file)
 }
 
-fn request_for(name: &str) -> io::Result<libc::ifreq> {
+pub(super) fn request_for(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: a C structure of integers and pointers, for which zeroes are a value.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // The last octet stays zero: the kernel wants an end.

@@ -7,7 +7,10 @@
 use core::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::error::Category;
 
 use super::inventory::{
@@ -65,6 +68,20 @@ impl Inventory {
 /// # Errors
 /// As [`Inventory::add_json`].
 pub fn parse(json: &[u8]) -> Result<Inventory, DescribeError> {
+    let mut inventory = Inventory::default();
+    documents(json, WHAT, |document: Document| {
+        inventory.merge(document.into_inventory()?);
+        Ok(())
+    })?;
+    Ok(inventory)
+}
+
+/// Hands the JSON documents of a file to `each`. `what` tells the user which file is wanted.
+pub(crate) fn documents<T: DeserializeOwned>(
+    json: &[u8],
+    what: &'static str,
+    mut each: impl FnMut(T) -> Result<(), DescribeError>,
+) -> Result<(), DescribeError> {
     if json.len() > MAX_JSON_LEN {
         return Err(whole(
             format!("{} octets are more than the {MAX_JSON_LEN} that are read", json.len()),
@@ -78,18 +95,17 @@ pub fn parse(json: &[u8]) -> Result<Inventory, DescribeError> {
         ));
     }
     let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
-    let mut inventory = Inventory::default();
     let mut documents = 0;
-    for document in serde_json::Deserializer::from_slice(json).into_iter::<Document>() {
-        inventory.merge(document.map_err(|error| located(&error))?.into_inventory()?);
+    for document in serde_json::Deserializer::from_slice(json).into_iter() {
+        each(document.map_err(|error| located(&error, what))?)?;
         documents += 1;
         if documents > MAX_DOCUMENTS {
             return Err(whole(format!("more than {MAX_DOCUMENTS} JSON documents in one file"), NARROW));
         }
     }
     match documents {
-        0 => Err(whole("the file is empty".into(), WHAT)),
-        _ => Ok(inventory),
+        0 => Err(whole("the file is empty".into(), what)),
+        _ => Ok(()),
     }
 }
 
@@ -99,16 +115,16 @@ const NARROW: &str = "ask the AWS CLI for less, with --filters or with the ids";
 const WHAT: &str =
     "give the output of `aws ec2 describe-traffic-mirror-filters --output json`, or of its siblings";
 
-fn whole(message: String, hint: &'static str) -> DescribeError {
+pub(crate) fn whole(message: String, hint: &'static str) -> DescribeError {
     DescribeError { line: 0, column: 0, message, hint }
 }
 
-fn located(error: &serde_json::Error) -> DescribeError {
+fn located(error: &serde_json::Error, what: &'static str) -> DescribeError {
     let text = error.to_string();
     let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
     let hint = match error.classify() {
         Category::Eof => "the file ends early; save the whole output again",
-        Category::Syntax if error.line() == 1 && error.column() <= 1 => WHAT,
+        Category::Syntax if error.line() == 1 && error.column() <= 1 => what,
         Category::Syntax | Category::Io => {
             "check for edits by hand, or save the output again with --output json"
         }
@@ -417,7 +433,7 @@ fn name(tags: Vec<WireTag>) -> Option<String> {
 /// A text that is safe to show: at most [`MAX_TEXT_LEN`] characters, none of them a control character or one that
 /// turns the direction of writing. `null` is the empty text.
 #[derive(Default)]
-struct Text(String);
+pub(crate) struct Text(pub(crate) String);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {

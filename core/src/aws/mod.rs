@@ -22,4 +22,4 @@ mod explain_text;
 mod lint_rules;
 mod probe;
 mod space;
-mod table;
+pub(crate) mod table;

@@ -73,7 +73,7 @@ fn shorten(cell: &str, width: usize) -> String {
 }
 
 /// Breaks `text` at spaces into lines of at most [`WIDTH`] characters, each begun with `indent`.
-pub(super) fn wrap(out: &mut String, indent: &str, text: &str) {
+pub(crate) fn wrap(out: &mut String, indent: &str, text: &str) {
     let mut line = indent.to_owned();
     for word in text.split_whitespace() {
         let is_first = line.len() == indent.len();

@@ -10,7 +10,7 @@ use std::{
 
 use clap::Args;
 use mirrorscope_core::aws::{
-    describe::{self, MAX_JSON_LEN},
+    describe::{self, DescribeError, MAX_JSON_LEN},
     inventory::Inventory,
     mirror::MirrorIdentity,
     names::Names,
@@ -73,6 +73,11 @@ impl SourceFiles {
 }
 
 fn read(path: &Path) -> Result<Inventory, Failure> {
+    describe::parse(&read_octets(path)?).map_err(|error| broken(path, &error))
+}
+
+/// The file at `path`, as far as its length is allowed; `-` is standard input.
+pub(crate) fn read_octets(path: &Path) -> Result<Vec<u8>, Failure> {
     let name = &path.display();
     let mut json = Vec::new();
     let file: Box<dyn Read> = match path.as_os_str() == "-" {
@@ -82,13 +87,17 @@ fn read(path: &Path) -> Result<Inventory, Failure> {
     // One octet more than is allowed, so that core sees that there are too many.
     let limit = MAX_JSON_LEN as u64 + 1;
     file.take(limit).read_to_end(&mut json).map_err(|error| Failure::read(name, &error))?;
-    describe::parse(&json).map_err(|error| {
-        let place = match error.line {
-            0 => String::new(),
-            line => format!("line {line}, column {}: ", error.column),
-        };
-        Failure::new(format_args!("{name}: {place}{}", error.message)).hint(error.hint).status(DAMAGED_INPUT)
-    })
+    Ok(json)
+}
+
+/// The file at `path` is not what was wanted.
+pub(crate) fn broken(path: &Path, error: &DescribeError) -> Failure {
+    let place = match error.line {
+        0 => String::new(),
+        line => format!("line {line}, column {}: ", error.column),
+    };
+    let message = format!("{}: {place}{}", path.display(), error.message);
+    Failure::new(message).hint(error.hint).status(DAMAGED_INPUT)
 }
 
 /// Names of mirror sources.

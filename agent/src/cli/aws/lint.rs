@@ -51,7 +51,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// Prints a report, as text or as JSON.
-pub(super) fn print(report: &(impl Display + Serialize), json: bool) -> Result<(), Failure> {
+pub(crate) fn print(report: &(impl Display + Serialize), json: bool) -> Result<(), Failure> {
     let text = match json {
         false => report.to_string(),
         true => {

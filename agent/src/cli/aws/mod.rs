@@ -2,7 +2,7 @@
 
 mod explain;
 pub(super) mod files;
-mod lint;
+pub(super) mod lint;
 mod suggest;
 
 use clap::{Args as ClapArgs, Subcommand};
