@@ -5,11 +5,9 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{TcpStream, UdpSocket},
-    path::PathBuf,
-    process::{Child, Command, ExitStatus, Output, Stdio},
-    sync::{Arc, Mutex},
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -17,167 +15,9 @@ use std::{
 use mirrorscope_tests::{mirrorscope_bin, skip, tool};
 use serde_json::Value;
 
-/// An agent on ports of its own.
-struct Agent {
-    child: Child,
-    udp: String,
-    health: String,
-    api: String,
-    talk: Arc<Mutex<String>>,
-}
-
-impl Agent {
-    fn start(words: &str) -> Self {
-        Self::start_on("127.0.0.1:0", words)
-    }
-
-    fn start_on(listen: &str, words: &str) -> Self {
-        let fixed = ["serve", "--health", "127.0.0.1:0", "--api", "127.0.0.1:0", "--listen", listen];
-        let mut child = Command::new(mirrorscope_bin())
-            .args(fixed)
-            .args(words.split_whitespace())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
-        let [mut udp, mut health, mut api] = [const { String::new() }; 3];
-        let talk = Arc::new(Mutex::new(String::new()));
-        while udp.is_empty() {
-            let line = lines.next().expect("the agent says that it receives").expect("it is text");
-            let last = |line: &str| line.rsplit(['/', ' ']).next().unwrap_or_default().to_owned();
-            match line.as_str() {
-                line if line.contains("health on") => health = last(line),
-                line if line.contains("API on") => api = last(line),
-                line if line.contains("receiving on UDP ") => {
-                    udp =
-                        line.split("UDP ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().to_owned();
-                }
-                other => talk.lock().unwrap().push_str(&format!("{other}\n")),
-            }
-        }
-        let heard = Arc::clone(&talk);
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                heard.lock().unwrap().push_str(&format!("{line}\n"));
-            }
-        });
-        Self { child, udp, health, api, talk }
-    }
-
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
-        assert!(status.expect("kill starts").success());
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        let until = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().expect("it is our child") {
-                return status;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the agent does not end: {}", self.talk.lock().unwrap());
-    }
-
-    fn get(&self, path: &str) -> (u16, String) {
-        get(&self.api, path, "")
-    }
-
-    fn healthy(&self) -> (u16, String) {
-        get(&self.health, "/", "")
-    }
-
-    fn stats(&self) -> Value {
-        serde_json::from_str(&self.get("/v1/stats").1).expect("stats are JSON")
-    }
-
-    fn counter(&self, name: &str) -> u64 {
-        self.stats()["counters"][name].as_u64().expect("a counter")
-    }
-
-    /// Waits until the agent has received that many datagrams, and its sinks have emptied their queues.
-    fn settle(&self, received: u64) {
-        let until = Instant::now() + Duration::from_secs(20);
-        loop {
-            let stats = self.stats();
-            let sinks = stats["sinks"].as_array().unwrap();
-            let empty = sinks.iter().all(|sink| {
-                let [offered, delivered, dropped] =
-                    ["offered", "delivered", "dropped"].map(|key| sink[key].as_u64().unwrap());
-                offered == delivered + dropped
-            });
-            if stats["counters"]["received"].as_u64().unwrap() >= received && empty {
-                return;
-            }
-            assert!(Instant::now() < until, "it never received {received}: {stats}");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn memory_len(&self) -> u64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
-        let line = status.lines().find(|line| line.starts_with("VmRSS")).expect("Linux says so");
-        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-    }
-
-    fn assert_sums(&self) {
-        let stats = self.stats();
-        let counter = |name: &str| stats["counters"][name].as_u64().unwrap();
-        assert_eq!(
-            counter("received"),
-            counter("decoded") + counter("malformed") + counter("refused"),
-            "{stats}"
-        );
-        assert_eq!(counter("decoded"), counter("mirrored") + counter("inline"), "{stats}");
-    }
-}
-
-impl Drop for Agent {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn get(address: &str, path: &str, headers: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n{headers}Connection: close\r\n\r\n").unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a body");
-    assert!(head.contains("content-length"), "{head}");
-    (status, body.to_owned())
-}
-
-/// Sends with `mirrorscope send` and returns its summary.
-fn send(to: &str, words: &str) -> (Value, Output) {
-    let fixed = ["send", "--json", "--generate", "--wait", "0.5", "--to", to];
-    let output = Command::new(mirrorscope_bin()).args(fixed).args(words.split_whitespace()).output().unwrap();
-    (serde_json::from_slice(&output.stdout).unwrap_or(Value::Null), output)
-}
-
-fn scratch(name: &str) -> PathBuf {
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("serve");
-    fs::create_dir_all(&folder).expect("a folder for scratch files");
-    let path = folder.join(name);
-    let _ = fs::remove_file(&path);
-    path
-}
-
-fn count(path: &PathBuf) -> u64 {
-    let output =
-        Command::new(mirrorscope_bin()).args(["read", "--quiet", "--count"]).arg(path).output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout);
-    text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number of packets")
-}
-
-fn is_root() -> bool {
-    fs::read_to_string("/proc/self/status").is_ok_and(|status| status.contains("Uid:\t0\t0"))
-}
+#[path = "running.rs"]
+mod running;
+use running::{Agent, count, get, is_root, read_stream, scratch, send, wait_for};
 
 #[test]
 fn every_datagram_is_counted_once_whatever_is_wrong_with_it() {
@@ -327,29 +167,12 @@ fn the_endless_capture_is_what_was_sent() {
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("10000 "), "the outer headers are there");
 }
 
-/// Reads an endless answer into a file until its end.
-fn read_stream(address: &str, path: &str, file: &PathBuf) -> thread::JoinHandle<()> {
-    let mut stream = TcpStream::connect(address).unwrap();
-    // HTTP/1.0 has no chunks, so what follows the head is the capture alone.
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").unwrap();
-    let mut file = fs::File::create(file).unwrap();
-    let mut stream = BufReader::new(stream);
-    let mut line = String::new();
-    while line != "\r\n" {
-        line.clear();
-        stream.read_line(&mut line).unwrap();
-    }
-    thread::spawn(move || {
-        let _ = std::io::copy(&mut stream, &mut file);
-    })
-}
-
 #[test]
 fn a_reader_that_never_reads_costs_packets_and_no_memory() {
     let agent = Agent::start("--workers 1 --queue 1");
     let mut stuck: Vec<_> = (0..4).map(|_| TcpStream::connect(&agent.api).unwrap()).collect();
     for stream in &mut stuck {
-        write!(stream, "GET /v1/capture?outer=1 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        write!(stream, "GET /v1/capture?outer=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     }
     send(&agent.udp, "--packets 20000 --rate 20000");
     let before = agent.memory_len();
@@ -433,14 +256,6 @@ fn whoever_is_not_allowed_is_counted_and_not_decoded_and_a_reload_lets_him_in() 
     send(&agent.udp, "--packets 500 --rate 10000");
     agent.settle(1000);
     assert_eq!((agent.counter("refused_source"), agent.counter("decoded")), (500, 500));
-}
-
-fn wait_for(agent: &Agent, text: &str) {
-    let until = Instant::now() + Duration::from_secs(5);
-    while !agent.talk.lock().unwrap().contains(text) {
-        assert!(Instant::now() < until, "it never says {text:?}: {}", agent.talk.lock().unwrap());
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The counters for Prometheus, in the OpenMetrics text format. Reading them changes nothing.
+//! The counters for Prometheus, in its text format or in OpenMetrics. Reading them changes nothing.
 
 use std::{fmt, sync::Arc};
 
@@ -11,16 +11,63 @@ use prometheus_client::{
 
 use crate::serve::Agent;
 
-/// The media type of the answer.
-pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// How the counters are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Prometheus's own text format, which everything reads.
+    Prometheus,
+    /// Its standardized successor.
+    OpenMetrics,
+}
+
+impl Format {
+    /// What a reader with this `Accept` header wants.
+    pub(super) fn wanted(accept: Option<&[u8]>) -> Self {
+        let accept = String::from_utf8_lossy(accept.unwrap_or_default());
+        if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Prometheus }
+    }
+
+    /// The media type.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
 
 /// All metrics as text.
-pub(super) fn text(agent: &Arc<Agent>) -> Result<String, fmt::Error> {
+pub(super) fn text(agent: &Arc<Agent>, format: Format) -> Result<String, fmt::Error> {
     let mut registry = Registry::with_prefix("mirrorscope");
     registry.register_collector(Box::new(Metrics { agent: Arc::clone(agent) }));
     let mut text = String::new();
     text::encode(&mut text, &registry)?;
-    Ok(text)
+    Ok(match format {
+        Format::OpenMetrics => text,
+        Format::Prometheus => prometheus(&text),
+    })
+}
+
+/// OpenMetrics names a counter without the `_total` of its samples; the older format wants it in every line. It
+/// knows neither units nor an end.
+fn prometheus(open_metrics: &str) -> String {
+    let lines: Vec<&str> = open_metrics.lines().collect();
+    let is_counter = |name: &str| lines.contains(&format!("# TYPE {name} counter").as_str());
+    let mut text = String::with_capacity(open_metrics.len() + 1024);
+    for line in &lines {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(word @ ("HELP" | "TYPE")), Some(name), Some(rest)) if is_counter(name) => {
+                text.push_str(&format!("# {word} {name}_total {rest}\n"));
+            }
+            (Some("#"), Some("EOF" | "UNIT"), ..) => {}
+            _ => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+    text
 }
 
 #[derive(Debug)]
@@ -54,8 +101,14 @@ impl Collector for Metrics {
         gauge(&mut encoder, "capture_readers", "Readers of the endless capture", None, readers as f64)?;
         let healthy = if agent.health().is_ok() { 1.0 } else { 0.0 };
         gauge(&mut encoder, "healthy", "1 while the health listener answers 200", None, healthy)?;
+        let draining = if agent.is_draining() { 1.0 } else { 0.0 };
+        gauge(&mut encoder, "draining", "1 while the agent is about to stop", None, draining)?;
         let uptime = agent.started.elapsed().as_secs_f64();
-        gauge(&mut encoder, "uptime", "Time since the start", Some(&Unit::Seconds), uptime)
+        gauge(&mut encoder, "uptime", "Time since the start", Some(&Unit::Seconds), uptime)?;
+        let mut build =
+            encoder.encode_descriptor("build_info", "The program's version", None, MetricType::Gauge)?;
+        let labels = [("version", env!("CARGO_PKG_VERSION"))];
+        ConstGauge::new(1.0).encode(build.encode_family(&labels)?)
     }
 }
 
@@ -104,4 +157,26 @@ fn gauge(
 ) -> Result<(), fmt::Error> {
     let metric = encoder.encode_descriptor(name, help, unit, MetricType::Gauge)?;
     ConstGauge::new(value).encode(metric)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_has_the_same_name_in_every_line_of_the_older_format() {
+        let open = "# HELP a_seconds Time.\n# TYPE a_seconds gauge\n# UNIT a_seconds seconds\na_seconds 3\n\
+                    # HELP b Things.\n# TYPE b counter\nb_total{x=\"1\"} 7\n# EOF\n";
+        let old = "# HELP a_seconds Time.\n# TYPE a_seconds gauge\na_seconds 3\n\
+                   # HELP b_total Things.\n# TYPE b_total counter\nb_total{x=\"1\"} 7\n";
+        assert_eq!(prometheus(open), old);
+    }
+
+    #[test]
+    fn only_who_asks_for_open_metrics_gets_it() {
+        let scraper = "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5";
+        assert_eq!(Format::wanted(Some(scraper.as_bytes())), Format::OpenMetrics);
+        assert_eq!(Format::wanted(Some(b"*/*")), Format::Prometheus);
+        assert_eq!(Format::wanted(None), Format::Prometheus);
+    }
 }

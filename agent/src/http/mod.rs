@@ -3,13 +3,21 @@
 //! Each has a thread of its own, so that no reader of the API can make health late, and neither touches the data
 //! path but to read its counters.
 
-use std::{net::SocketAddr, os::unix::net::UnixListener, path::PathBuf, sync::Arc, thread};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    os::unix::net::UnixListener,
+    path::PathBuf,
+    sync::Arc,
+    thread,
+};
 
 use crate::{failure::Failure, serve::Agent};
 
 mod api;
 mod capture;
 mod flow_filter;
+mod guard;
 mod health;
 mod metrics;
 mod server;
@@ -25,8 +33,13 @@ pub(crate) enum Listen {
 
 /// Sockets that are bound and not served yet.
 pub(crate) struct Listeners {
-    health: Option<std::net::TcpListener>,
-    api: Option<server::Socket>,
+    health: Option<TcpListener>,
+    api: Option<Api>,
+}
+
+enum Api {
+    Tcp(TcpListener),
+    Unix(UnixListener),
 }
 
 /// Binds both listeners.
@@ -34,8 +47,8 @@ pub(crate) fn open(health: Option<SocketAddr>, api: Option<&Listen>) -> Result<L
     let health = health.map(|address| bind(address, "health", "--health")).transpose()?;
     let api = match api {
         None => None,
-        Some(Listen::Address(address)) => Some(server::Socket::Tcp(bind(*address, "the API", "--api")?)),
-        Some(Listen::Path(path)) => Some(server::Socket::Unix(bind_path(path)?)),
+        Some(Listen::Address(address)) => Some(Api::Tcp(bind(*address, "the API", "--api")?)),
+        Some(Listen::Path(path)) => Some(Api::Unix(bind_path(path)?)),
     };
     Ok(Listeners { health, api })
 }
@@ -45,25 +58,42 @@ pub(crate) fn serve(listeners: Listeners, agent: &Arc<Agent>, token: Option<Stri
     if let Some(listener) = listeners.health {
         say("health", &listener);
         let router = health::router(Arc::clone(agent));
-        thread::spawn(move || server::run(server::Socket::Tcp(listener), router, server::HEALTH));
+        thread::spawn(move || server::run(|| on_tcp(listener), router, server::HEALTH));
     }
-    if let Some(socket) = listeners.api {
-        if let server::Socket::Tcp(listener) = &socket {
-            say("API", listener);
+    let router = api::router(Arc::clone(agent));
+    match listeners.api {
+        None => {}
+        Some(Api::Tcp(listener)) => {
+            say("API", &listener);
+            let router = guard::guarded(router, guard::Guard::of_network(token));
+            thread::spawn(move || server::run(|| on_tcp(listener), router, server::API));
         }
-        let router = api::router(Arc::clone(agent), token);
-        thread::spawn(move || server::run(socket, router, server::API));
+        Some(Api::Unix(listener)) => {
+            let router = guard::guarded(router, guard::Guard::of_socket_file(token));
+            thread::spawn(move || server::run(|| on_socket_file(listener), router, server::API));
+        }
     }
 }
 
-fn say(what: &str, listener: &std::net::TcpListener) {
+/// Tells the runtime of the calling thread of the listener.
+fn on_tcp(listener: TcpListener) -> io::Result<tokio::net::TcpListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::TcpListener::from_std(listener)
+}
+
+fn on_socket_file(listener: UnixListener) -> io::Result<tokio::net::UnixListener> {
+    listener.set_nonblocking(true)?;
+    tokio::net::UnixListener::from_std(listener)
+}
+
+fn say(what: &str, listener: &TcpListener) {
     if let Ok(address) = listener.local_addr() {
         eprintln!("mirrorscope: {what} on http://{address}");
     }
 }
 
-fn bind(address: SocketAddr, what: &str, option: &str) -> Result<std::net::TcpListener, Failure> {
-    std::net::TcpListener::bind(address).map_err(|error| {
+fn bind(address: SocketAddr, what: &str, option: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).map_err(|error| {
         Failure::new(format_args!("cannot listen on {address} for {what}: {error}"))
             .hint(format_args!("{option} ADDR:PORT chooses another place, {option} none goes without"))
     })
@@ -78,7 +108,7 @@ fn bind_path(path: &PathBuf) -> Result<UnixListener, Failure> {
     let bind = || {
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
-        Ok::<_, std::io::Error>(listener)
+        Ok::<_, io::Error>(listener)
     };
     bind().map_err(|error| Failure::new(format_args!("cannot listen on {}: {error}", path.display())))
 }

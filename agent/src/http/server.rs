@@ -5,7 +5,7 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Router, serve::Listener};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -35,74 +35,44 @@ pub(super) const API: Bounds = Bounds { connections: 128, header: Duration::from
 
 /// Octets of request line and headers.
 const MAX_HEADERS_LEN: usize = 16 * 1024;
-/// How long to wait where no connection can be accepted, for want of descriptors.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
-
-/// What connections come from.
-pub(super) enum Socket {
-    /// TCP.
-    Tcp(std::net::TcpListener),
-    /// A socket in the file system.
-    Unix(std::os::unix::net::UnixListener),
-}
-
-/// Serves until the program ends. Runs in a thread of its own.
-pub(super) fn run(socket: Socket, router: Router, bounds: Bounds) {
+/// Serves what `listen` makes of a socket until the program ends. Runs in a thread of its own, with a runtime of
+/// its own, in which `listen` is called.
+pub(super) fn run<L: Listener>(listen: impl FnOnce() -> io::Result<L>, router: Router, bounds: Bounds) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let result = runtime.and_then(|runtime| runtime.block_on(serve(socket, router, bounds)));
-    if let Err(error) = result {
+    let serve = |runtime: tokio::runtime::Runtime| {
+        runtime.block_on(async {
+            accept(listen()?, router, bounds).await;
+            Ok(())
+        })
+    };
+    if let Err(error) = runtime.and_then(serve) {
         eprintln!("mirrorscope: an HTTP listener cannot go on: {error}");
     }
 }
 
-async fn serve(socket: Socket, router: Router, bounds: Bounds) -> io::Result<()> {
+/// Where no connection can be accepted, for want of descriptors, the listener waits and tries again.
+async fn accept<L: Listener>(mut listener: L, router: Router, bounds: Bounds) {
     let places = Arc::new(Semaphore::new(bounds.connections));
-    match socket {
-        Socket::Tcp(listener) => {
-            listener.set_nonblocking(true)?;
-            let listener = tokio::net::TcpListener::from_std(listener)?;
-            loop {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-                match listener.accept().await {
-                    Ok((stream, _)) => {
-                        spawn(stream, router.clone(), bounds, place);
-                    }
-                    Err(_) => time::sleep(ACCEPT_AGAIN).await,
-                }
-            }
-        }
-        Socket::Unix(listener) => {
-            listener.set_nonblocking(true)?;
-            let listener = tokio::net::UnixListener::from_std(listener)?;
-            loop {
-                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
-                match listener.accept().await {
-                    Ok((stream, _)) => {
-                        spawn(stream, router.clone(), bounds, place);
-                    }
-                    Err(_) => time::sleep(ACCEPT_AGAIN).await,
-                }
-            }
-        }
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let (stream, _) = listener.accept().await;
+        let router = router.clone();
+        tokio::spawn(async move {
+            serve(stream, router, bounds).await;
+            drop(place);
+        });
     }
 }
 
-fn spawn<S>(stream: S, router: Router, bounds: Bounds, place: tokio::sync::OwnedSemaphorePermit)
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    tokio::spawn(async move {
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(bounds.header)
-            .max_buf_size(MAX_HEADERS_LEN)
-            .keep_alive(bounds.connection.is_none())
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-        // How a client ends its connection is no news.
-        match bounds.connection {
-            Some(bound) => drop(time::timeout(bound, connection).await),
-            None => drop(connection.await),
-        }
-        drop(place);
-    });
+async fn serve<S: AsyncRead + AsyncWrite + Unpin>(stream: S, router: Router, bounds: Bounds) {
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(bounds.header)
+        .max_buf_size(MAX_HEADERS_LEN)
+        .keep_alive(bounds.connection.is_none())
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    // How a client ends its connection is no news.
+    match bounds.connection {
+        Some(bound) => drop(time::timeout(bound, connection).await),
+        None => drop(connection.await),
+    }
 }

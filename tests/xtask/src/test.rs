@@ -11,6 +11,7 @@ use crate::{
 };
 
 const TYPOS_VERSION: &str = "1.52.0";
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
 
 pub(crate) fn test() -> Outcome {
     let mut report = Report::default();
@@ -33,9 +34,16 @@ fn install_tools(report: &mut Report) {
             let _ = shell::run(&mut shell::command("rustup", &format!("component add {name}")));
         }
     }
-    for (tool, what) in [("tcpdump", "comparison with tcpdump"), ("tshark", "comparison with tshark")] {
-        let present = || shell::succeeds(&mut shell::command(tool, "--version"));
-        report.skipped_without(what, install::debian(tool, present));
+    for (tool, package, what) in [
+        ("tcpdump", "tcpdump", "comparison with tcpdump"),
+        ("tshark", "tshark", "comparison with tshark"),
+        ("promtool", "prometheus", "conventions of metrics"),
+        ("unshare", "util-linux", "network namespaces"),
+        ("ip", "iproute2", "network namespaces"),
+    ] {
+        // Some print their version only if asked in their own way; that they start is enough.
+        let present = || shell::command(tool, "--version").output().is_ok();
+        report.skipped_without(what, install::debian(package, present));
     }
 }
 
@@ -62,6 +70,8 @@ fn run_tests(report: &mut Report) {
     let skipped = skipped_list();
     let _ = fs::remove_file(&skipped);
     let program = build_program(report);
+    // Without it, the test that wants it skips, and says so.
+    let schemathesis = install::pypi("schemathesis", SCHEMATHESIS_VERSION).ok();
     let tests = if shell::succeeds(&mut shell::cargo("nextest --version")) {
         vec!["nextest run --workspace --no-fail-fast", "test --workspace --doc --no-fail-fast"]
     } else {
@@ -72,6 +82,9 @@ fn run_tests(report: &mut Report) {
         cargo.env("MIRRORSCOPE_SKIPPED", &skipped).env("CARGO_TERM_COLOR", "never");
         if let Some(program) = &program {
             cargo.env("MIRRORSCOPE_BIN", program);
+        }
+        if let Some(schemathesis) = &schemathesis {
+            cargo.env("MIRRORSCOPE_SCHEMATHESIS", schemathesis);
         }
         report.tests(&format!("cargo {arguments}"), &mut cargo);
     }
