@@ -1,5 +1,6 @@
 //! The project's tasks, so that the README needs to name only two commands: `cargo xtask run` and `cargo xtask test`.
 
+mod bench;
 mod install;
 mod npm;
 mod run;
@@ -14,6 +15,7 @@ The project's tasks. Each installs what it needs where it can, and names the com
 
   cargo xtask run            build the program and read the two sample captures
   cargo xtask test           every check and every test of every crate
+  cargo xtask bench          measure the program beside its peers
   cargo xtask wasm           build the decoder for JavaScript: module, npm package, sizes
   cargo xtask wasm --distro  the same with Debian's compiler, even if rustup has the target
 ";
@@ -28,6 +30,7 @@ fn main() -> ExitCode {
     let result = match words.as_slice() {
         ["run"] => run::run(),
         ["test"] => test::test(),
+        ["bench", words @ ..] => bench::bench(words),
         ["wasm"] => wasm::build(wasm::Compiler::First),
         ["wasm", "--distro"] => wasm::build(wasm::Compiler::Distribution),
         ["help" | "--help" | "-h"] => {

@@ -1,0 +1,106 @@
+//! `cargo xtask bench`: Mirrorscope and its peers on the same work, in one run, with the answers compared.
+//!
+//! Captures and peers are made below `target/bench` and kept. Each entrant is run once to see what it says and how
+//! much memory it takes, then all in turn, several rounds, with the output thrown away. Figures are medians of
+//! processor time of whole processes; ratios are taken round by round, because machines change their speed.
+
+mod answer;
+mod contest;
+mod contests;
+mod corpus;
+mod growth;
+mod measure;
+mod table;
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process::{Command, ExitCode},
+};
+
+const USAGE: &str = "\
+Measures Mirrorscope beside its peers and prints tables in Markdown.
+
+  cargo xtask bench              the contests: tcpdump, tshark, libpcap, capinfos, gopacket
+  cargo xtask bench growth       cost and memory against flows, sessions, sizes
+  --rounds N                     rounds of each contest (5)
+  --largest N                    packets of the largest capture for `growth` (1,000,000; its whole range: 10,000,000)
+
+Exit status: 0 measured and all agree, 1 failed, or two found different answers.
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> io::Result<bool> {
+    let words: Vec<String> = env::args().skip(1).collect();
+    if words.iter().any(|word| matches!(word.as_str(), "-h" | "--help" | "help")) {
+        print!("{USAGE}");
+        return Ok(true);
+    }
+    let number = |option: &str, default: u64| {
+        let at = words.iter().position(|word| word == option);
+        at.and_then(|at| words.get(at + 1)?.parse().ok()).unwrap_or(default)
+    };
+    let rounds = number("--rounds", 5) as usize;
+    let dir = PathBuf::from(env::var_os("MIRRORSCOPE_BENCH_DIR").unwrap_or_else(|| "target/bench".into()));
+    fs::create_dir_all(&dir)?;
+    let programs = programs(&dir)?;
+    println!("Machine: {}. Medians of {rounds} rounds, whole processes.", table::machine());
+    if words.first().is_some_and(|word| word == "growth") {
+        growth::run(&programs, &dir, rounds, number("--largest", 1_000_000))?;
+        return Ok(true);
+    }
+    run_contests(&programs, &dir, rounds)
+}
+
+fn run_contests(programs: &contest::Programs, dir: &Path, rounds: usize) -> io::Result<bool> {
+    let mirrorscope = programs.first().map_or("mirrorscope", |(_, path)| path.as_str());
+    let mut all_agree = true;
+    for (corpus, contest) in contests::ALL {
+        let file = corpus.make(Path::new(mirrorscope), dir)?;
+        let results = contest.run(&file, programs, rounds)?;
+        table::print(contest, corpus, fs::metadata(&file)?.len(), &results);
+        for difference in table::disagreements(&results) {
+            all_agree = false;
+            println!("\n**They do not agree:** {difference}");
+        }
+    }
+    Ok(all_agree)
+}
+
+/// Mirrorscope first, then the peers that are compiled here; a peer whose compiler is missing cannot run, and the
+/// table says so.
+fn programs(dir: &Path) -> io::Result<Vec<(&'static str, String)>> {
+    let mirrorscope = env::var("MIRRORSCOPE_BIN")
+        .map_err(|_| io::Error::other("MIRRORSCOPE_BIN is not set; run `cargo xtask bench`"))?;
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
+    let pcap_count = dir.join("pcap_count");
+    let mut c = Command::new("cc");
+    c.args(["-O2", "-o"]).arg(&pcap_count).arg(peers.join("pcap_count.c")).arg("-lpcap");
+    compile(c, "apt-get install gcc libpcap-dev");
+    let gopacket = dir.join("gopacket");
+    let mut go = Command::new("go");
+    go.args(["build", "-o"]).arg(&gopacket).arg(peers.join("gopacket.go"));
+    go.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode");
+    compile(
+        go,
+        "apt-get install golang-go golang-github-google-gopacket-dev golang-golang-x-net-dev golang-golang-x-sys-dev",
+    );
+    let text = |path: PathBuf| path.display().to_string();
+    Ok(vec![("mirrorscope", mirrorscope), ("pcap_count", text(pcap_count)), ("gopacket", text(gopacket))])
+}
+
+fn compile(mut command: Command, remedy: &str) {
+    if !command.status().is_ok_and(|status| status.success()) {
+        eprintln!("SKIPPED: a peer that could not be compiled; to have it: {remedy}");
+    }
+}
