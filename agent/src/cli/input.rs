@@ -44,7 +44,8 @@ pub(crate) struct Input {
     #[arg(long, value_name = "PORT", default_values_t = [vxlan::UDP_PORT])]
     vxlan_port: Vec<u16>,
 
-    /// No notes and no progress on standard error
+    /// No notes and no progress on standard error; `read --style tcpdump` also says less of each packet, as
+    /// `tcpdump -q` does
     #[arg(short, long)]
     pub(crate) quiet: bool,
 

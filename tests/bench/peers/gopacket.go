@@ -13,6 +13,17 @@ import (
 	"github.com/google/gopacket/pcapgo"
 )
 
+// gopacket 1.1.19 has all of a DecodingLayer for Geneve but two words, and keeps the options of every packet.
+type geneveLayer struct{ layers.Geneve }
+
+func (g *geneveLayer) CanDecode() gopacket.LayerClass    { return layers.LayerTypeGeneve }
+func (g *geneveLayer) NextLayerType() gopacket.LayerType { return g.Protocol.LayerType() }
+func (g *geneveLayer) LayerPayload() []byte              { return g.Payload }
+func (g *geneveLayer) DecodeFromBytes(data []byte, df gopacket.DecodeFeedback) error {
+	g.Options = g.Options[:0]
+	return g.Geneve.DecodeFromBytes(data, df)
+}
+
 func main() {
 	file, err := os.Open(os.Args[1])
 	if err != nil {
@@ -29,7 +40,7 @@ func main() {
 		tcp      layers.TCP
 		udp      layers.UDP
 		icmp     layers.ICMPv4
-		geneve   layers.Geneve
+		geneve   geneveLayer
 		vxlan    layers.VXLAN
 		payload  gopacket.Payload
 	)

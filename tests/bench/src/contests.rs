@@ -12,9 +12,9 @@ pub(crate) const ALL: &[(Corpus, Contest)] = &[
     (corpus::SMALL, COUNT),
     (corpus::IMIX, FLOWS_AGAINST_COUNTING),
     (corpus::SHORT, TEXT),
-    (corpus::SHORT, JSON),
-    (corpus::SHORT, FIELDS),
-    (corpus::SHORT, CONVERSATIONS),
+    (corpus::TINY, JSON),
+    (corpus::TINY, FIELDS),
+    (corpus::TINY, CONVERSATIONS),
 ];
 
 const COUNT: Contest = Contest {
@@ -76,7 +76,7 @@ const TEXT: Contest = Contest {
     work: "the text of tcpdump",
     ours: Entrant {
         name: "mirrorscope read --style tcpdump",
-        command: "{mirrorscope} read --quiet --style tcpdump {file}",
+        command: "{mirrorscope} read --style tcpdump {file}",
         answer: Answer::Octets,
         note: "",
     },

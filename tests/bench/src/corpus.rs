@@ -24,7 +24,9 @@ pub(crate) const IMIX: Corpus =
     Corpus { name: "imix", packets: 1_000_000, flows: 20_000, sessions: 16, small: false };
 /// The smallest packets, where the cost of a packet shows most.
 pub(crate) const SMALL: Corpus = Corpus { name: "small", small: true, ..IMIX };
-/// As much of the mix as slow peers can be asked to read.
+/// As much of the mix as the slowest peers can be asked to read.
+pub(crate) const TINY: Corpus = Corpus { name: "imix-tiny", packets: 20_000, flows: 400, ..IMIX };
+/// As much as slow ones can.
 pub(crate) const SHORT: Corpus = Corpus { name: "imix-short", packets: 100_000, flows: 2_000, ..IMIX };
 /// Ten times the mix.
 pub(crate) const LONG: Corpus = Corpus { name: "imix-long", packets: 10_000_000, flows: 200_000, ..IMIX };

@@ -9,6 +9,7 @@ mod contest;
 mod contests;
 mod corpus;
 mod growth;
+mod instructions;
 mod measure;
 mod table;
 
@@ -18,21 +19,27 @@ use std::{
     process::{Command, ExitCode},
 };
 
+use instructions::Outcome;
+
+/// Exit status where the recorded instructions say nothing of this compiler.
+const OTHER_COMPILER: u8 = 3;
+
 const USAGE: &str = "\
 Measures Mirrorscope beside its peers and prints tables in Markdown.
 
   cargo xtask bench              the contests: tcpdump, tshark, libpcap, capinfos, gopacket
   cargo xtask bench growth       cost and memory against flows, sessions, sizes
+  cargo xtask bench instructions instructions a packet against what is recorded; --record to record anew
   --rounds N                     rounds of each contest (5)
   --largest N                    packets of the largest capture for `growth` (1,000,000; its whole range: 10,000,000)
 
-Exit status: 0 measured and all agree, 1 failed, or two found different answers.
+Exit status: 0 measured and all agree, 1 failed, or two found different answers, or a path became dearer,
+3 the recorded instructions are of another compiler.
 ";
 
 fn main() -> ExitCode {
     match run() {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             ExitCode::FAILURE
@@ -40,11 +47,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> io::Result<bool> {
+fn run() -> io::Result<ExitCode> {
     let words: Vec<String> = env::args().skip(1).collect();
     if words.iter().any(|word| matches!(word.as_str(), "-h" | "--help" | "help")) {
         print!("{USAGE}");
-        return Ok(true);
+        return Ok(ExitCode::SUCCESS);
     }
     let number = |option: &str, default: u64| {
         let at = words.iter().position(|word| word == option);
@@ -54,15 +61,42 @@ fn run() -> io::Result<bool> {
     let dir = PathBuf::from(env::var_os("MIRRORSCOPE_BENCH_DIR").unwrap_or_else(|| "target/bench".into()));
     fs::create_dir_all(&dir)?;
     let programs = programs(&dir)?;
-    println!("Machine: {}. Medians of {rounds} rounds, whole processes.", table::machine());
-    if words.first().is_some_and(|word| word == "growth") {
-        growth::run(&programs, &dir, rounds, number("--largest", 1_000_000))?;
-        return Ok(true);
+    match words.first().map(String::as_str) {
+        Some("instructions") => {
+            let record = words.iter().any(|word| word == "--record");
+            Ok(tell(instructions::run(&programs, &dir, record)?))
+        }
+        Some("growth") => {
+            println!("{}", heading(rounds));
+            growth::run(&programs, &dir, rounds, number("--largest", 1_000_000))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => {
+            println!("{}", heading(rounds));
+            run_contests(&programs, &dir, rounds)
+        }
     }
-    run_contests(&programs, &dir, rounds)
 }
 
-fn run_contests(programs: &contest::Programs, dir: &Path, rounds: usize) -> io::Result<bool> {
+fn heading(rounds: usize) -> String {
+    format!("Machine: {}. Medians of {rounds} rounds, whole processes.", table::machine())
+}
+
+fn tell(outcome: Outcome) -> ExitCode {
+    match outcome {
+        Outcome::Kept => ExitCode::SUCCESS,
+        Outcome::Dearer(paths) => {
+            paths.iter().for_each(|path| eprintln!("error: {path}"));
+            ExitCode::FAILURE
+        }
+        Outcome::OtherCompiler(recorded) => {
+            eprintln!("the recorded instructions are of {recorded}; record anew with --record");
+            ExitCode::from(OTHER_COMPILER)
+        }
+    }
+}
+
+fn run_contests(programs: &contest::Programs, dir: &Path, rounds: usize) -> io::Result<ExitCode> {
     let mirrorscope = programs.first().map_or("mirrorscope", |(_, path)| path.as_str());
     let mut all_agree = true;
     for (corpus, contest) in contests::ALL {
@@ -74,7 +108,7 @@ fn run_contests(programs: &contest::Programs, dir: &Path, rounds: usize) -> io::
             println!("\n**They do not agree:** {difference}");
         }
     }
-    Ok(all_agree)
+    Ok(if all_agree { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Mirrorscope first, then the peers that are compiled here; a peer whose compiler is missing cannot run, and the
