@@ -130,7 +130,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=512), requires = "to")]
     sockets: u16,
 
-    /// Wait that long for the last inline packets to come back
+    /// Give up waiting for inline packets when none has come back for so long
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = seconds, requires = "to")]
     wait: Duration,
 

@@ -31,6 +31,9 @@ pub(crate) const MAX_IN_FLIGHT: usize = 65_536;
 const GENEVE_LEN: usize = 40;
 /// Largest datagram that is received whole.
 const MAX_DATAGRAM_LEN: usize = 65_536;
+/// Receive buffer, octets: what comes back while this program waits for its turn on a busy machine. With Linux's
+/// default of 208 KiB, packets that an appliance had returned in good order were counted as lost.
+const BUFFER_LEN: usize = 64 << 20;
 /// How often the listener looks whether it should stop.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Latencies are kept to 0.1 percent, up to a minute.
@@ -73,6 +76,8 @@ pub(crate) struct EchoCounts {
     pub(crate) reordered: u64,
     /// Never came back, or too late.
     pub(crate) lost: u64,
+    /// Datagrams that did come back and found this program's own receive buffer full: not the appliance's fault.
+    pub(crate) overflowed: u64,
     /// Came back with another Geneve header (endpoint, attachment, cookie).
     pub(crate) header_changed: u64,
     /// Came back from another source port or address.
@@ -100,6 +105,7 @@ impl Echo {
         let at = SocketAddr::new(from, to.port());
         let socket = UdpSocket::bind(at).and_then(|socket| {
             socket.set_read_timeout(Some(LOOK_EVERY))?;
+            buffer::enlarge(&socket);
             Ok(socket)
         });
         let socket = socket.map_err(|error| {
@@ -126,22 +132,24 @@ impl Echo {
         self.state().expect(Expected { hash, header: *header, port, sent });
     }
 
-    /// Receives until [`stop`](Self::stop), and then until nothing is missing or `wait` is over.
+    /// Receives until [`stop`](Self::stop), and then until nothing is missing or nothing that was missing came for
+    /// `wait`.
     pub(crate) fn run(&self, wait: Duration) {
         let mut buffer = vec![0; MAX_DATAGRAM_LEN];
-        let mut stopped: Option<Instant> = None;
+        let mut quiet_since: Option<Instant> = None;
         loop {
-            match self.socket.recv_from(&mut buffer) {
+            let was_expected = match self.socket.recv_from(&mut buffer) {
                 Ok((len, peer)) => self.take(buffer.get(..len).unwrap_or_default(), peer),
-                Err(_) if self.stop.load(Ordering::Relaxed) => {
-                    let since = *stopped.get_or_insert_with(Instant::now);
-                    if since.elapsed() >= wait || self.state().table.is_empty() {
-                        return;
-                    }
-                }
-                Err(_) => {}
+                Err(_) => false,
+            };
+            if !self.stop.load(Ordering::Relaxed) {
+                continue;
             }
-            if stopped.is_some_and(|since| since.elapsed() >= wait) {
+            if was_expected {
+                quiet_since = None;
+            }
+            let is_quiet = quiet_since.get_or_insert_with(Instant::now).elapsed() >= wait;
+            if is_quiet || self.state().table.is_empty() {
                 return;
             }
         }
@@ -157,23 +165,27 @@ impl Echo {
         let state = self.state();
         let mut counts = state.counts;
         counts.lost += state.table.len() as u64;
+        counts.overflowed = buffer::overflowed(&self.socket);
         (counts, state.latency_ns.as_ref().map(latency).unwrap_or_default())
     }
 
-    fn take(&self, datagram: &[u8], peer: SocketAddr) {
+    /// Whether it was expected, if not quite so.
+    fn take(&self, datagram: &[u8], peer: SocketAddr) -> bool {
         let received = Instant::now();
         let Some((header, inner)) = datagram.split_first_chunk::<GENEVE_LEN>() else {
             self.state().counts.unknown += 1;
-            return;
+            return false;
         };
         let hash = self.hasher.hash_one(inner);
         let is_from_appliance = peer.ip() == self.appliance;
-        if !self.state().take(hash, header, is_from_appliance.then_some(peer.port()), received) {
-            let is_mirrored =
-                Decoder::default().decode_ip(inner).layers().iter().any(|span| span.layer == Layer::Vxlan);
-            let counts = &mut self.state().counts;
-            *(if is_mirrored { &mut counts.mirrored } else { &mut counts.unknown }) += 1;
+        if self.state().take(hash, header, is_from_appliance.then_some(peer.port()), received) {
+            return true;
         }
+        let is_mirrored =
+            Decoder::default().decode_ip(inner).layers().iter().any(|span| span.layer == Layer::Vxlan);
+        let counts = &mut self.state().counts;
+        *(if is_mirrored { &mut counts.mirrored } else { &mut counts.unknown }) += 1;
+        false
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -276,6 +288,37 @@ fn latency(histogram: &Histogram<u64>) -> Latency {
     }
 }
 
+/// The receive buffer, as far as the system lets us see to it.
+#[cfg(target_os = "linux")]
+mod buffer {
+    use std::net::UdpSocket;
+
+    use crate::sys::socket;
+
+    pub(super) fn enlarge(socket: &UdpSocket) {
+        // What the kernel does not give shows in the count of what overflowed.
+        let _ = socket::enlarge_receive_buffer(socket, super::BUFFER_LEN);
+    }
+
+    pub(super) fn overflowed(socket: &UdpSocket) -> u64 {
+        socket::dropped_datagrams(socket).map_or(0, u64::from)
+    }
+}
+
+/// Other systems neither force a size nor count.
+#[cfg(not(target_os = "linux"))]
+mod buffer {
+    use std::net::UdpSocket;
+
+    pub(super) fn enlarge(_: &UdpSocket) {
+        let _ = super::BUFFER_LEN;
+    }
+
+    pub(super) fn overflowed(_: &UdpSocket) -> u64 {
+        0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,6 +359,7 @@ mod tests {
             port_changed: 1,
             unknown: 2,
             lost: 2,
+            overflowed: 0,
             mirrored: 0,
         };
         assert_eq!(counts, wanted);
@@ -331,6 +375,24 @@ mod tests {
         give_back(&echo, &datagram(1, &[7; 30]), (APPLIANCE, 5_000));
         let (counts, _) = echo.outcome();
         assert_eq!((counts.returned, counts.lost), (2, 0));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_finds_the_buffer_full_is_not_blamed_on_the_appliance() {
+        let echo = echo();
+        crate::sys::socket::shrink_receive_buffer(&echo.socket).unwrap();
+        let appliance = UdpSocket::bind("127.0.0.1:0").unwrap();
+        for number in 0..100u8 {
+            let packet = datagram(1, &[number; 1000]);
+            echo.expect(&packet, appliance.local_addr().unwrap().port());
+            appliance.send_to(&packet, echo.socket.local_addr().unwrap()).unwrap();
+        }
+        echo.stop();
+        echo.run(Duration::from_millis(50));
+        let (counts, _) = echo.outcome();
+        assert!(counts.overflowed > 0);
+        assert_eq!(counts.lost, counts.overflowed, "{counts:?}");
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Report {
             let _ = writeln!(text, "came back {} of {} inline packets", counts.returned, counts.expected);
             line(&mut text, "  among them", &[("reordered", counts.reordered)]);
             line(&mut text, "  missing", &[("lost", counts.lost)]);
+            line(&mut text, "  this program was too slow for", &[("that came back", counts.overflowed)]);
             line(&mut text, "  wrong", &wrong(counts));
             if counts.returned > 0 {
                 let _ = writeln!(text, "latency {}", latency_text(latency));
@@ -149,6 +150,7 @@ fn echo_json(counts: &EchoCounts, latency: &Latency) -> Value {
         "intact": counts.returned,
         "reordered": counts.reordered,
         "lost": counts.lost,
+        "overflowed": counts.overflowed,
         "header_changed": counts.header_changed,
         "port_changed": counts.port_changed,
         "unknown": counts.unknown,

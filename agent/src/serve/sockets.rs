@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::{
     failure::Failure,
@@ -25,7 +25,8 @@ pub(super) fn open(address: SocketAddr, workers: usize, buffer_len: usize) -> Re
         sockets.push(bind(address).map_err(|error| cannot_bind(address, &error))?);
     }
     for socket in &sockets {
-        enlarge(socket, buffer_len);
+        // Where the kernel gives less, the warning tells.
+        let _ = socket::enlarge_receive_buffer(socket, buffer_len);
     }
     if let [first, _, ..] = sockets.as_slice() {
         steer::by_mirrored_addresses(first, workers as u32).map_err(|error| {
@@ -60,13 +61,6 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     socket.set_read_timeout(Some(TURN))?;
     socket.bind(&address.into())?;
     Ok(socket)
-}
-
-fn enlarge(socket: &Socket, buffer_len: usize) {
-    if socket::force_receive_buffer(socket, buffer_len).is_err() {
-        // The kernel gives what its limit allows; the warning tells if that is too little.
-        let _ = SockRef::from(socket).set_recv_buffer_size(buffer_len);
-    }
 }
 
 /// The kernel counts its own book-keeping, and so reports twice what was asked for.

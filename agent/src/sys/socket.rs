@@ -25,10 +25,17 @@ pub(super) fn set_at<T: Copy>(
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// Asks for a receive buffer of `len` octets beyond `net.core.rmem_max`, which takes `CAP_NET_ADMIN`.
-pub(crate) fn force_receive_buffer(socket: &impl AsRawFd, len: usize) -> io::Result<()> {
+/// Asks for a receive buffer of `len` octets, beyond `net.core.rmem_max` where `CAP_NET_ADMIN` allows it; otherwise
+/// the kernel gives what its limit allows.
+pub(crate) fn enlarge_receive_buffer(socket: &impl AsRawFd, len: usize) -> io::Result<()> {
     let len = libc::c_int::try_from(len).unwrap_or(libc::c_int::MAX);
-    set(socket, libc::SO_RCVBUFFORCE, &len)
+    set(socket, libc::SO_RCVBUFFORCE, &len).or_else(|_| set(socket, libc::SO_RCVBUF, &len))
+}
+
+/// Takes the smallest receive buffer that the kernel gives.
+#[cfg(test)]
+pub(crate) fn shrink_receive_buffer(socket: &impl AsRawFd) -> io::Result<()> {
+    set(socket, libc::SO_RCVBUF, &0i32)
 }
 
 /// Datagrams that the kernel dropped because the socket's buffer was full, since the socket was made. The number
