@@ -29,6 +29,7 @@ use crate::{
     pipeline::Sink,
     serve::{
         self, Drain, Plan,
+        intake::Way,
         settings::{Mode, Settings},
     },
     sinks::{
@@ -96,11 +97,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "PORT", default_value_t = geneve::UDP_PORT)]
     port: u16,
 
-    /// Threads that receive, a socket each [default: one for each processor, at most 16]
+    /// How to receive
+    #[arg(long, value_enum, default_value_t, value_name = "WAY")]
+    receive: Way,
+
+    /// Threads that receive, a socket or ring each [default: one for each processor, at most 16]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=128))]
     workers: Option<u16>,
 
-    /// Receive buffer of each socket, MiB
+    /// Receive buffer of each socket, or memory of each ring, MiB
     #[arg(long, value_name = "MIB", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     buffer: u32,
 
@@ -127,6 +132,10 @@ pub(super) struct Args {
     /// With --mode inline or auto: inline packets that do not go back (all others do: it fails open)
     #[arg(long, value_name = "EXPR")]
     drop: Option<String>,
+
+    /// With --mode inline or auto: do not return packets in which a layer cannot be read (fail closed)
+    #[arg(long)]
+    drop_undecodable: bool,
 
     #[command(flatten)]
     aws: SourceFiles,
@@ -261,6 +270,7 @@ impl Args {
         let workers = self.workers.map_or_else(processors, usize::from);
         let api = self.api()?;
         Ok(Plan {
+            way: self.receive,
             listen: self.listen,
             port: self.port,
             workers,
@@ -309,6 +319,7 @@ impl Args {
             mirror_endpoints,
             endpoint_addresses,
             drop: self.drop.as_deref().map(filter).transpose()?.flatten(),
+            drop_undecodable: self.drop_undecodable,
         };
         self.check_mode(&settings)?;
         Ok(settings)
@@ -323,8 +334,12 @@ impl Args {
             .hint(
                 "give --mirror-endpoint vpce-…, or --targets FILE with the output of `aws ec2 describe-traffic-mirror-targets`",
             )),
-            Mode::Mirror if self.drop.is_some() => {
+            Mode::Mirror if self.drop.is_some() || self.drop_undecodable => {
                 Err(Failure::new("--drop needs --mode inline or auto: in mirror mode nothing goes back"))
+            }
+            Mode::Inline | Mode::Auto if self.receive == Way::Ring => {
+                Err(Failure::new("--receive ring is for receiving only: nothing goes back from a ring")
+                    .hint("--receive socket does both"))
             }
             _ => Ok(()),
         }

@@ -30,6 +30,7 @@ use crate::{
 
 pub(crate) mod feed;
 mod inline;
+pub(crate) mod intake;
 mod outer;
 pub(crate) mod settings;
 mod sockets;
@@ -38,6 +39,7 @@ mod worker;
 
 use feed::{Feed, Hub};
 use inline::ReturnPath;
+use intake::{Intake, Receive, Way};
 use settings::{Mode, Settings, Shared};
 use tally::Tally;
 use worker::Loop;
@@ -45,6 +47,8 @@ pub(crate) use worker::Worker;
 
 /// A worker whose loop has not turned for so long is stuck. It turns ten times a second without any traffic.
 const WORKER_BOUND: Duration = Duration::from_secs(2);
+/// How long a worker that died stays down, so that what kills it again and again does not take all the time.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
 /// A sink that has not looked into its queue for so long is stuck.
 const SINK_BOUND: Duration = Duration::from_secs(10);
 /// How long the end waits for sinks that do not take what is queued.
@@ -56,13 +60,15 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What is to be done, as the command line said it.
 pub(crate) struct Plan {
+    /// How to receive.
+    pub(crate) way: Way,
     /// Where to receive; `None` for every address of the machine on [`Plan::port`].
     pub(crate) listen: Option<SocketAddr>,
     /// UDP port, if `listen` does not say.
     pub(crate) port: u16,
     /// Threads and sockets.
     pub(crate) workers: usize,
-    /// Receive buffer of each socket, octets.
+    /// Receive buffer of each socket, or memory of each ring, octets.
     pub(crate) buffer_len: usize,
     /// Octets that may wait for each sink, and for each reader of the API.
     pub(crate) queue_len: usize,
@@ -131,6 +137,9 @@ impl Agent {
         }
         let now_ms = self.started.elapsed().as_millis() as u64;
         for (index, worker) in self.workers.iter().enumerate() {
+            if worker.is_down() {
+                return Err(format!("worker {index} died and is being started again"));
+            }
             let silent_ms = now_ms.saturating_sub(worker.last_turn_ms());
             if silent_ms > WORKER_BOUND.as_millis() as u64 {
                 return Err(format!("worker {index} has not turned its loop for {silent_ms} ms"));
@@ -168,9 +177,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Failure::new(format_args!("cannot watch for signals: {error}")))?;
     let address = plan.listen.unwrap_or_else(|| sockets::any_address(plan.port));
-    let receivers = sockets::open(address, plan.workers, plan.buffer_len)?;
-    let address = receivers.first().and_then(|first| sockets::local_address(first.socket()));
-    let address = address.ok_or_else(|| Failure::new("the socket has no address"))?;
+    let (intakes, _guard, address) = intake::open(plan.way, address, plan.workers, plan.buffer_len)?;
     let sends_back = plan.settings.mode != Mode::Mirror;
 
     let feeds: Vec<_> =
@@ -203,20 +210,17 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let sinks: Vec<_> =
         agent.sinks.iter().zip(opens).map(|(state, open)| start_sink(&agent, state, open)).collect();
     let mut workers = Vec::new();
-    for (worker, receiver) in agent.workers.iter().zip(receivers) {
+    for (index, (worker, intake)) in agent.workers.iter().zip(intakes).enumerate() {
         let return_path = if sends_back { Some(ReturnPath::open(address.port())?) } else { None };
-        workers.push(start_worker(
-            Loop {
-                worker: Arc::clone(worker),
-                hub: Arc::clone(&agent.hub),
-                settings: Arc::clone(&agent.settings),
-                return_path,
-                started: agent.started,
-                port: address.port(),
-                decoder: agent.decoder.clone(),
-            },
-            receiver,
-        ));
+        let work = Loop {
+            worker: Arc::clone(worker),
+            hub: Arc::clone(&agent.hub),
+            settings: Arc::clone(&agent.settings),
+            return_path,
+            started: agent.started,
+            decoder: agent.decoder.clone(),
+        };
+        workers.push(start_worker(index, work, intake)?);
     }
     http::serve(listeners, &agent, plan.api_token);
     eprintln!("mirrorscope: receiving on UDP {address}, {} workers", plan.workers);
@@ -231,20 +235,29 @@ fn start_sink(agent: &Arc<Agent>, state: &Arc<SinkState>, open: Open) -> JoinHan
     thread::spawn(move || runner::run(&state, &decoder, open))
 }
 
-/// A worker that panics is started again on the same socket, so that nothing in its buffer is lost.
-fn start_worker(work: Loop, mut receiver: crate::sys::receive::Receiver) -> JoinHandle<()> {
-    thread::spawn(move || {
-        loop {
-            let end = panic::catch_unwind(AssertUnwindSafe(|| work.run(&mut receiver)));
-            match end {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => eprintln!("mirrorscope: a worker cannot receive: {error}; it tries again"),
-                Err(_) => eprintln!("mirrorscope: a worker died; it is started again"),
+fn start_worker(index: usize, work: Loop, intake: Intake) -> Result<JoinHandle<()>, Failure> {
+    let thread = thread::Builder::new().name(format!("worker-{index}"));
+    let run = move || match intake {
+        Intake::Socket(mut socket) => keep_working(index, &work, &mut socket),
+        Intake::Ring(mut ring) => keep_working(index, &work, &mut ring),
+    };
+    thread.spawn(run).map_err(|error| Failure::new(format_args!("cannot start a worker: {error}")))
+}
+
+/// A worker that panics is started again on the same socket or ring, so that nothing that waits there is lost.
+fn keep_working(index: usize, work: &Loop, intake: &mut impl Receive) {
+    loop {
+        match panic::catch_unwind(AssertUnwindSafe(|| work.run(intake))) {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => {
+                eprintln!("mirrorscope: worker {index} cannot receive: {error}; it tries again");
             }
-            work.worker.restarts.fetch_add(1, Ordering::Relaxed);
-            thread::sleep(Duration::from_secs(1));
+            Err(_) => eprintln!("mirrorscope: worker {index} died; it is started again"),
         }
-    })
+        work.recover();
+        work.worker.restarts.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(RESTART_AFTER);
+    }
 }
 
 /// Looks after signals and the watchdog until it is time to stop.
@@ -307,6 +320,7 @@ struct Warnings {
     inline: u64,
     kernel_dropped: u64,
     refused: u64,
+    oversized: u64,
 }
 
 impl Warnings {
@@ -331,6 +345,14 @@ impl Warnings {
                 "--buffer gives it more room, --workers more threads",
             ),
             (
+                tally.oversized > self.oversized,
+                format!(
+                    "{} packets are longer than the 8500 octets that GWLB carries: others like them are cut or lost",
+                    tally.oversized
+                ),
+                "an MTU of 8500 at the clients, or clamping TCP's MSS, keeps packets below it",
+            ),
+            (
                 tally.refused_source > self.refused,
                 format!("{} datagrams came from addresses outside --allow-from", tally.refused_source),
                 "--allow-from CIDR lets them in, a security group keeps them out",
@@ -345,8 +367,8 @@ impl Warnings {
         } else {
             self.looked = Some(Instant::now());
         }
-        (self.inline, self.kernel_dropped, self.refused) =
-            (tally.inline, tally.kernel_dropped, tally.refused_source);
+        (self.inline, self.kernel_dropped) = (tally.inline, tally.kernel_dropped);
+        (self.refused, self.oversized) = (tally.refused_source, tally.oversized);
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Settings {
     pub(crate) endpoint_addresses: HashSet<IpAddr>,
     /// Inline packets that do not go back.
     pub(crate) drop: Option<Filter>,
+    /// Whether inline packets in which a layer cannot be read do not go back either.
+    pub(crate) drop_undecodable: bool,
 }
 
 impl Settings {
@@ -61,6 +63,9 @@ impl Settings {
         };
         if swallow {
             return Fate::Swallow;
+        }
+        if self.drop_undecodable && packet.stack.stop().is_some() {
+            return Fate::Drop;
         }
         match &self.drop {
             Some(filter) if filter.matches(packet) => Fate::Drop,

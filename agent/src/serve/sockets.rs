@@ -39,6 +39,20 @@ pub(super) fn open(address: SocketAddr, workers: usize, buffer_len: usize) -> Re
     receivers.map_err(|error| Failure::new(format_args!("cannot prepare the socket: {error}")))
 }
 
+/// A socket that keeps `address` and receives nothing.
+pub(super) fn deaf(address: SocketAddr) -> Result<Socket, Failure> {
+    let bind = || {
+        let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
+        steer::keep_nothing(&socket)?;
+        if address.ip() == IpAddr::from([0u16; 8]) {
+            socket.set_only_v6(false)?;
+        }
+        socket.bind(&address.into())?;
+        Ok(socket)
+    };
+    bind().map_err(|error| cannot_bind(address, &error))
+}
+
 /// Where both families are received, or only IPv4 where the machine has no IPv6.
 pub(super) fn any_address(port: u16) -> SocketAddr {
     let both = SocketAddr::from(([0u16; 8], port));

@@ -14,7 +14,7 @@ pub(crate) struct Tally {
     pub(crate) mirrored: u64,
     /// Packets routed through an endpoint, and Geneve that is no mirror's.
     pub(crate) inline: u64,
-    /// Datagrams whose Geneve header could not be read.
+    /// Datagrams whose Geneve header could not be read, and those at which a worker died.
     pub(crate) malformed: u64,
     /// Datagrams from an address that is not allowed to send.
     pub(crate) refused_source: u64,
@@ -27,16 +27,19 @@ pub(crate) struct Tally {
     pub(crate) undecodable: u64,
     /// Decoded packets of which octets are missing.
     pub(crate) truncated: u64,
-    /// Inline packets longer than the 8500 octets that GWLB carries.
+    /// Decoded packets that were longer than the 8500 octets that GWLB carries.
     pub(crate) oversized: u64,
     /// Packets sent back to GWLB.
     pub(crate) returned: u64,
-    /// Packets that should have been sent back and that the kernel did not take.
+    /// Packets that should have been sent back, and were truncated or not taken by the kernel.
     pub(crate) return_failed: u64,
     /// Inline packets that the policy dropped.
     pub(crate) policy_dropped: u64,
     /// Datagrams that the kernel dropped because the socket's buffer was full. Not among `received`.
     pub(crate) kernel_dropped: u64,
+    /// Datagrams with wrong lengths or checksums, which the kernel drops before they reach a socket, and which only
+    /// a ring shows. Not among `received`.
+    pub(crate) unsound: u64,
 }
 
 impl Tally {
@@ -58,7 +61,7 @@ impl Tally {
     }
 
     /// Every counter with its name and its meaning.
-    pub(crate) fn fields(&self) -> [(&'static str, &'static str, u64); 15] {
+    pub(crate) fn fields(&self) -> [(&'static str, &'static str, u64); 16] {
         [
             ("received", "Datagrams that the sockets delivered", self.received),
             ("received_bytes", "Octets of UDP payload that the sockets delivered", self.received_bytes),
@@ -70,15 +73,16 @@ impl Tally {
             ("refused_critical", "Packets with an unknown critical Geneve option", self.refused_critical),
             ("undecodable", "Decoded packets with an inner layer that could not be read", self.undecodable),
             ("truncated", "Decoded packets of which octets are missing", self.truncated),
-            ("oversized", "Inline packets longer than GWLB carries", self.oversized),
+            ("oversized", "Packets longer than the 8500 octets that GWLB carries", self.oversized),
             ("returned", "Inline packets sent back to GWLB", self.returned),
             ("return_failed", "Inline packets that could not be sent back", self.return_failed),
             ("policy_dropped", "Inline packets dropped by policy", self.policy_dropped),
             ("kernel_dropped", "Datagrams lost because a socket buffer was full", self.kernel_dropped),
+            ("unsound", "Datagrams in a ring with a wrong length or checksum", self.unsound),
         ]
     }
 
-    fn fields_mut(&mut self) -> [&mut u64; 15] {
+    fn fields_mut(&mut self) -> [&mut u64; 16] {
         [
             &mut self.received,
             &mut self.received_bytes,
@@ -95,6 +99,7 @@ impl Tally {
             &mut self.return_failed,
             &mut self.policy_dropped,
             &mut self.kernel_dropped,
+            &mut self.unsound,
         ]
     }
 }

@@ -1,4 +1,4 @@
-//! One worker: receives from its socket, decodes, counts, and offers packets to the sinks, in one thread.
+//! One worker: receives from its socket or ring, decodes, counts, and offers packets to the sinks, in one thread.
 //!
 //! What it counts lies behind a lock that it takes once a batch, so that a reader of the counters finds them
 //! true together. Nobody else holds the lock but to read.
@@ -25,14 +25,11 @@ use mirrorscope_core::{
 use super::{
     feed::{Feed, Hub},
     inline::{Fate, ReturnPath},
-    outer,
+    intake::{Datagram, Receive},
     settings::{Settings, Shared},
     tally::Tally,
 };
-use crate::sys::{
-    receive::{BATCH, HEADROOM_LEN, Meta, Receiver},
-    socket,
-};
+use crate::sys::send::Outgoing;
 
 /// Ended flows that wait for whoever wants them; the oldest give way.
 const MAX_ENDED_FLOWS: usize = 4096;
@@ -46,6 +43,8 @@ pub(crate) struct Worker {
     /// Milliseconds between the start of the agent and the last datagram.
     last_datagram_ms: AtomicU64,
     stopped: AtomicBool,
+    is_down: AtomicBool,
+    flow_options: FlowOptions,
     /// Times that the thread died and was started again.
     pub(crate) restarts: AtomicU64,
 }
@@ -61,7 +60,6 @@ pub(crate) struct State {
     pub(crate) flows: FlowTable,
     /// The flows that ended last, oldest first.
     pub(crate) ended: VecDeque<FlowRecord>,
-    kernel_drops_seen: u32,
 }
 
 impl Worker {
@@ -70,15 +68,16 @@ impl Worker {
         let state = State {
             tally: Tally::default(),
             sessions: Sessions::default(),
-            flows: FlowTable::new(flows),
+            flows: FlowTable::new(flows.clone()),
             ended: VecDeque::new(),
-            kernel_drops_seen: 0,
         };
         Self {
             state: Mutex::new(state),
             last_turn_ms: AtomicU64::new(0),
             last_datagram_ms: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
+            is_down: AtomicBool::new(false),
+            flow_options: flows,
             restarts: AtomicU64::new(0),
         }
     }
@@ -98,6 +97,11 @@ impl Worker {
         self.last_datagram_ms.load(Ordering::Relaxed)
     }
 
+    /// Whether it died or cannot receive, and does not run again yet.
+    pub(crate) fn is_down(&self) -> bool {
+        self.is_down.load(Ordering::Relaxed)
+    }
+
     /// Ends the loop after what lies in the socket's buffer.
     pub(crate) fn stop(&self) {
         self.stopped.store(true, Ordering::Release);
@@ -112,23 +116,23 @@ pub(crate) struct Loop {
     pub(crate) settings: Arc<Shared>,
     pub(crate) return_path: Option<ReturnPath>,
     pub(crate) started: Instant,
-    /// UDP port of the socket.
-    pub(crate) port: u16,
     pub(crate) decoder: Decoder,
 }
 
 impl Loop {
-    /// Receives until the worker is stopped and nothing is left in the socket's buffer.
-    pub(crate) fn run(&self, receiver: &mut Receiver) -> std::io::Result<()> {
+    /// Receives until the worker is stopped and nothing is left that has come.
+    pub(crate) fn run(&self, intake: &mut impl Receive) -> std::io::Result<()> {
         let (mut feeds_generation, mut feeds) = (self.hub.generation(), self.hub.feeds());
         let (mut settings, mut settings_generation) = self.settings.current();
+        // What a worker that died has left.
+        self.batch(intake, &settings, &feeds);
         let mut looked_ms = 0;
         loop {
             let is_last = self.worker.stopped.load(Ordering::Acquire);
             if is_last {
-                receiver.socket().set_nonblocking(true)?;
+                intake.close()?;
             }
-            let received = receiver.receive()?;
+            let received = intake.receive()?;
             if self.hub.generation() != feeds_generation {
                 (feeds_generation, feeds) = (self.hub.generation(), self.hub.feeds());
             }
@@ -137,91 +141,139 @@ impl Loop {
             }
             let now_ms = self.started.elapsed().as_millis() as u64;
             self.worker.last_turn_ms.store(now_ms, Ordering::Relaxed);
+            self.worker.is_down.store(false, Ordering::Relaxed);
             if received > 0 {
                 self.worker.last_datagram_ms.store(now_ms, Ordering::Relaxed);
-                self.batch(receiver, &settings, &feeds);
+                self.batch(intake, &settings, &feeds);
             } else if is_last {
-                self.look_at_the_clock(receiver);
+                self.look_at_the_clock(intake);
                 return Ok(());
             }
             if now_ms >= looked_ms + 1000 {
                 looked_ms = now_ms;
-                self.look_at_the_clock(receiver);
+                self.look_at_the_clock(intake);
             }
         }
     }
 
-    fn batch(&self, receiver: &mut Receiver, settings: &Settings, feeds: &[Arc<Feed>]) {
-        debug_assert!(receiver.datagrams().count() <= BATCH);
+    /// Puts right what a panic left half done: the datagram at hand is counted, and flows begin anew.
+    pub(crate) fn recover(&self) {
+        self.worker.is_down.store(true, Ordering::Relaxed);
         let mut state = self.worker.state();
-        for (meta, slot) in receiver.datagrams() {
-            self.datagram(meta, slot, settings, feeds, &mut state);
+        let tally = &mut state.tally;
+        tally.malformed = tally.received - tally.decoded() - tally.refused();
+        state.flows = FlowTable::new(self.worker.flow_options.clone());
+    }
+
+    fn batch(&self, intake: &mut impl Receive, settings: &Settings, feeds: &[Arc<Feed>]) {
+        let mut replies = Vec::new();
+        let mut state = self.worker.state();
+        for datagram in intake.datagrams() {
+            let reply = self.datagram(&datagram, settings, feeds, &mut state);
+            replies.extend(reply);
         }
         let State { flows, ended, .. } = &mut *state;
         flows.settle(&mut |flow| keep(ended, flow));
+        drop(state);
+        self.give_back(&replies);
     }
 
-    fn datagram(
+    fn datagram<'a>(
         &self,
-        meta: &Meta,
-        slot: &mut [u8],
+        datagram: &Datagram<'a>,
         settings: &Settings,
         feeds: &[Arc<Feed>],
         state: &mut State,
-    ) {
+    ) -> Option<Outgoing<'a>> {
+        let meta = &datagram.meta;
         state.tally.received += 1;
         state.tally.received_bytes += meta.wire_len as u64;
+        fault::strike(state.tally.received);
         if !settings.allows(meta.src.ip()) {
             state.tally.refused_source += 1;
-            return;
+            return None;
         }
-        let (at, original_len) = outer::restore(slot, meta, self.port);
-        let record = Record {
+        let mut packet = Packet::undecoded(Record {
             number: state.tally.received,
             timestamp_ns: meta.timestamp_ns,
             interface: 0,
             link_type: LinkType::ETHERNET,
-            original_len,
+            original_len: datagram.original_len,
             offset: 0,
-            data: slot.get(at..).unwrap_or_default(),
-        };
-        let packet = Packet::decode(&self.decoder, record);
+            data: datagram.frame,
+        });
+        packet.decode_in_place(&self.decoder);
         let Some(geneve_header) = geneve_header(&packet) else {
             state.tally.malformed += 1;
-            return;
+            return None;
         };
-        let geneve_len = geneve_header.len();
         if !is_for_us(geneve_header, &mut state.tally) {
-            return;
+            return None;
         }
+        let inner_len = meta.wire_len.saturating_sub(geneve_header.len());
+        state.tally.oversized += u64::from(inner_len > MAX_INLINE_LEN);
         count(&packet, state);
         for feed in feeds {
             feed.offer(&packet);
         }
-        if let Some(path) = &self.return_path {
-            match settings.fate(&packet) {
-                Fate::Swallow => {}
-                Fate::Drop => state.tally.policy_dropped += 1,
-                Fate::Return => {
-                    let inner_len = meta.wire_len.saturating_sub(geneve_len);
-                    state.tally.oversized += u64::from(inner_len > MAX_INLINE_LEN);
-                    path.give_back(meta, slot, &mut state.tally);
-                }
+        self.reply(datagram, &packet, settings, &mut state.tally)
+    }
+
+    fn reply<'a>(
+        &self,
+        datagram: &Datagram<'a>,
+        packet: &Packet<'_>,
+        settings: &Settings,
+        tally: &mut Tally,
+    ) -> Option<Outgoing<'a>> {
+        let path = self.return_path.as_ref()?;
+        match settings.fate(packet) {
+            Fate::Swallow => None,
+            Fate::Drop => {
+                tally.policy_dropped += 1;
+                None
+            }
+            Fate::Return => {
+                let reply = path.reply(datagram);
+                tally.return_failed += u64::from(reply.is_none());
+                reply
             }
         }
     }
 
-    /// Once a second: what the kernel lost, and flows that no packet ends.
-    fn look_at_the_clock(&self, receiver: &Receiver) {
+    fn give_back(&self, replies: &[Outgoing<'_>]) {
+        let Some(path) = self.return_path.as_ref().filter(|_| !replies.is_empty()) else { return };
+        let returned = path.send(replies);
+        let tally = &mut self.worker.state().tally;
+        tally.returned += returned;
+        tally.return_failed += replies.len() as u64 - returned;
+    }
+
+    /// Once a second: what was lost on the way, and flows that no packet ends.
+    fn look_at_the_clock(&self, intake: &mut impl Receive) {
+        let lost = intake.lost();
         let mut state = self.worker.state();
-        let State { tally, flows, ended, kernel_drops_seen, .. } = &mut *state;
-        if let Ok(drops) = socket::dropped_datagrams(receiver.socket()) {
-            tally.kernel_dropped += u64::from(drops.wrapping_sub(*kernel_drops_seen));
-            *kernel_drops_seen = drops;
-        }
+        let State { tally, flows, ended, .. } = &mut *state;
+        tally.kernel_dropped += lost.kernel_dropped;
+        tally.unsound += lost.unsound;
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i64;
         flows.expire(now_ns, &mut |flow| keep(ended, flow));
     }
+}
+
+/// A fault on purpose, for the test that a worker which dies is started again: debug builds alone have it.
+mod fault {
+    /// Panics at the worker's datagram whose number the environment names.
+    #[cfg(debug_assertions)]
+    pub(super) fn strike(number: u64) {
+        use std::sync::OnceLock;
+        static AT: OnceLock<Option<u64>> = OnceLock::new();
+        let at = AT.get_or_init(|| std::env::var("MIRRORSCOPE_PANIC_AT").ok()?.parse().ok());
+        assert!(*at != Some(number), "asked to die at datagram {number}");
+    }
+
+    #[cfg(not(debug_assertions))]
+    pub(super) fn strike(_: u64) {}
 }
 
 /// The header of the Geneve layer at its place, if it was read whole.
@@ -262,5 +314,3 @@ fn keep(ended: &mut VecDeque<FlowRecord>, flow: FlowRecord) {
     }
     ended.push_back(flow);
 }
-
-const _: () = assert!(HEADROOM_LEN >= outer::IPV4_LEN + outer::UDP_LEN, "the return path writes there");

@@ -49,6 +49,9 @@ pub(crate) struct Receiver {
     socket: Socket,
     slots: Vec<u8>,
     metas: Vec<Meta>,
+    /// Of the datagrams at hand, those that were handed out.
+    given: usize,
+    drops_seen: u32,
 }
 
 impl Receiver {
@@ -59,7 +62,8 @@ impl Receiver {
         if socket.domain()? == socket2::Domain::IPV6 {
             socket::set_at(&socket, libc::IPPROTO_IPV6, libc::IPV6_RECVPKTINFO, &1i32)?;
         }
-        Ok(Self { socket, slots: vec![0; BATCH * SLOT_LEN], metas: Vec::with_capacity(BATCH) })
+        let (slots, metas) = (vec![0; BATCH * SLOT_LEN], Vec::with_capacity(BATCH));
+        Ok(Self { socket, slots, metas, given: 0, drops_seen: 0 })
     }
 
     /// The socket.
@@ -67,10 +71,17 @@ impl Receiver {
         &self.socket
     }
 
+    /// Datagrams that found the buffer full since this was last asked.
+    pub(crate) fn dropped(&mut self) -> u64 {
+        let Ok(drops) = socket::dropped_datagrams(&self.socket) else { return 0 };
+        u64::from(drops.wrapping_sub(mem::replace(&mut self.drops_seen, drops)))
+    }
+
     /// Waits for datagrams, at most as long as the socket's read timeout, and takes what is there. 0 after that
     /// time, and where a signal came.
     pub(crate) fn receive(&mut self) -> io::Result<usize> {
         self.metas.clear();
+        self.given = 0;
         // SAFETY: all of these are C structures of integers and pointers, for which zeroes are a value.
         let (mut messages, mut names, mut vectors): (
             [libc::mmsghdr; BATCH],
@@ -111,9 +122,12 @@ impl Receiver {
     }
 
     /// The datagrams that [`Receiver::receive`] took: what is known of each, and its octets behind
-    /// [`HEADROOM_LEN`] free ones.
+    /// [`HEADROOM_LEN`] free ones. Each is given once, by this iterator or the next.
     pub(crate) fn datagrams(&mut self) -> impl Iterator<Item = (&Meta, &mut [u8])> {
-        self.metas.iter().zip(self.slots.chunks_exact_mut(SLOT_LEN)).map(|(meta, slot)| {
+        let given = &mut self.given;
+        let all = self.metas.iter().zip(self.slots.chunks_exact_mut(SLOT_LEN));
+        all.skip(*given).map(|(meta, slot)| {
+            *given += 1;
             let len = HEADROOM_LEN + meta.wire_len.min(DATAGRAM_LEN);
             (meta, &mut slot[..len])
         })

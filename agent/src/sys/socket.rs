@@ -42,19 +42,24 @@ pub(crate) fn shrink_receive_buffer(socket: &impl AsRawFd) -> io::Result<()> {
 /// has 32 bits and starts again from 0.
 pub(crate) fn dropped_datagrams(socket: &impl AsRawFd) -> io::Result<u32> {
     let mut info = [0u32; MEMINFO_VARS];
-    let mut len = size_of_val(&info) as libc::socklen_t;
-    // SAFETY: `info` and `len` live through the call, and `len` is the size of `info`, beyond which the kernel
-    // does not write.
+    read(socket, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut info)?;
+    Ok(info[MEMINFO_DROPS])
+}
+
+/// Reads an option into `value`, a plain number, structure or array of numbers.
+pub(super) fn read<T: Copy>(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: &mut T,
+) -> io::Result<()> {
+    let mut len = size_of::<T>() as libc::socklen_t;
+    // SAFETY: `value` and `len` live through the call, and `len` is the size of `value`, beyond which the kernel
+    // does not write. All callers read into integers, for which any bits are a value.
     let result = unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_MEMINFO,
-            info.as_mut_ptr().cast(),
-            &raw mut len,
-        )
+        libc::getsockopt(socket.as_raw_fd(), level, option, std::ptr::from_mut(value).cast(), &raw mut len)
     };
-    if result == 0 { Ok(info[MEMINFO_DROPS]) } else { Err(io::Error::last_os_error()) }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 #[cfg(test)]

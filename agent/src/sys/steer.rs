@@ -9,36 +9,13 @@
 //!
 //! What the program cannot read (ARP, broken headers) goes to the first socket, where it is counted.
 
-use std::{io, os::fd::AsRawFd};
+use std::{io, net::Ipv4Addr, os::fd::AsRawFd};
 
 use mirrorscope_core::layers::vxlan;
 
-use super::socket;
+use super::{bpf::*, socket};
 
-const LD_W_IND: u16 = 0x40;
-const LD_H_IND: u16 = 0x48;
-const LD_B_IND: u16 = 0x50;
-const LD_H_ABS: u16 = 0x28;
-const LD_B_ABS: u16 = 0x30;
-const LD_MEM: u16 = 0x60;
-const LDX_MEM: u16 = 0x61;
-const ST: u16 = 0x02;
-const ADD_K: u16 = 0x04;
-const ADD_X: u16 = 0x0c;
-const MUL_K: u16 = 0x24;
-const AND_K: u16 = 0x54;
-const LSH_K: u16 = 0x64;
-const RSH_K: u16 = 0x74;
-const MOD_K: u16 = 0x94;
-const XOR_X: u16 = 0xac;
-const JA: u16 = 0x05;
-const JEQ_K: u16 = 0x15;
-const RET_K: u16 = 0x06;
-const RET_A: u16 = 0x16;
-const TAX: u16 = 0x07;
-const TXA: u16 = 0x87;
-
-/// Scratch memory: where the IP header begins that counts.
+/// Scratch memory: where Geneve begins, then where the IP header begins that counts.
 const IP_AT: u32 = 0;
 /// Scratch memory: the exclusive-or so far.
 const HASH: u32 = 1;
@@ -47,105 +24,63 @@ const IPV4: u32 = 0x0800;
 const IPV6: u32 = 0x86dd;
 const VLAN_TAGS: [u32; 2] = [0x8100, 0x88a8];
 const UDP: u32 = 17;
+const UDP_LEN: u32 = 8;
 
-/// Places in the program to which it can jump, all of them forward.
+/// Where a program finds what it looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Label {
-    Next,
-    OuterIpv6,
-    Frame,
-    Tag1,
-    Tag2,
-    EtherType,
+enum View {
+    /// The UDP payload, which begins with Geneve: what a group of sockets shows.
+    Payload,
+    /// The outer IPv4 header: what a group of rings shows.
     Ipv4,
-    Ipv6,
-    Finish,
-    Unknown,
 }
 
-#[derive(Debug, Default)]
-struct Program {
-    code: Vec<(u16, u32, Label, Label)>,
-    labels: Vec<(Label, usize)>,
-}
-
-impl Program {
-    fn op(&mut self, code: u16, k: u32) -> &mut Self {
-        self.code.push((code, k, Label::Next, Label::Next));
-        self
-    }
-
-    fn jump(&mut self, to: Label) -> &mut Self {
-        self.code.push((JA, 0, to, Label::Next));
-        self
-    }
-
-    fn if_equal(&mut self, k: u32, then: Label, otherwise: Label) -> &mut Self {
-        self.code.push((JEQ_K, k, then, otherwise));
-        self
-    }
-
-    fn label(&mut self, label: Label) -> &mut Self {
-        self.labels.push((label, self.code.len()));
-        self
-    }
-
-    fn assemble(&self) -> Vec<libc::sock_filter> {
-        let distance = |at: usize, label: Label| {
-            let place = self.labels.iter().find(|(known, _)| *known == label);
-            place.map_or(0, |(_, to)| to.saturating_sub(at + 1)) as u32
-        };
-        let instruction = |(at, &(code, k, then, otherwise)): (usize, &(u16, u32, Label, Label))| match code {
-            JA => libc::sock_filter { code, jt: 0, jf: 0, k: distance(at, then) },
-            _ => {
-                libc::sock_filter { code, jt: distance(at, then) as u8, jf: distance(at, otherwise) as u8, k }
-            }
-        };
-        self.code.iter().enumerate().map(instruction).collect()
-    }
-}
-
-/// The program for that many sockets. It sees the UDP payload, which begins with Geneve.
-fn program(sockets: u32) -> Vec<libc::sock_filter> {
+/// The program for that many receivers.
+fn program(view: View, receivers: u32) -> Vec<libc::sock_filter> {
     let mut program = Program::default();
+    match view {
+        View::Payload => program.op(LDX_IMM, 0),
+        View::Ipv4 => program.op(LDX_HEADER_LEN, 0).op(TXA, 0).op(ADD_K, UDP_LEN).op(TAX, 0),
+    };
     // The packet inside begins behind 8 octets and the options.
-    program.op(LD_B_ABS, 0).op(AND_K, 0x3f).op(LSH_K, 2).op(ADD_K, 8).op(ST, IP_AT).op(TAX, 0);
-    program.op(LD_H_ABS, 2).if_equal(IPV6, Label::OuterIpv6, Label::Next);
-    program.if_equal(IPV4, Label::Next, Label::Unknown);
-    program.op(LD_B_IND, 9).if_equal(UDP, Label::Next, Label::Ipv4);
+    program.op(LD_H_IND, 2).op(ST, HASH);
+    program.op(LD_B_IND, 0).op(AND_K, 0x3f).op(LSH_K, 2).op(ADD_K, 8).op(ADD_X, 0).op(ST, IP_AT).op(TAX, 0);
+    program.op(LD_MEM, HASH).if_equal(IPV6, "outer IPv6", NEXT);
+    program.if_equal(IPV4, NEXT, "unknown");
+    program.op(LD_B_IND, 9).if_equal(UDP, NEXT, "IPv4");
     program.op(LD_B_IND, 0).op(AND_K, 0xf).op(LSH_K, 2).op(ADD_X, 0).op(TAX, 0);
-    program.op(LD_H_IND, 2).if_equal(vxlan::UDP_PORT.into(), Label::Next, Label::Ipv4);
-    program.op(TXA, 0).op(ADD_K, 16).jump(Label::Frame);
-    program.label(Label::OuterIpv6);
-    program.op(LD_B_IND, 6).if_equal(UDP, Label::Next, Label::Ipv6);
-    program.op(LD_H_IND, 42).if_equal(vxlan::UDP_PORT.into(), Label::Next, Label::Ipv6);
+    program.op(LD_H_IND, 2).if_equal(vxlan::UDP_PORT.into(), NEXT, "IPv4");
+    program.op(TXA, 0).op(ADD_K, 16).jump("frame");
+    program.label("outer IPv6");
+    program.op(LD_B_IND, 6).if_equal(UDP, NEXT, "IPv6");
+    program.op(LD_H_IND, 42).if_equal(vxlan::UDP_PORT.into(), NEXT, "IPv6");
     program.op(TXA, 0).op(ADD_K, 56);
-    program.label(Label::Frame).op(TAX, 0);
+    program.label("frame").op(TAX, 0);
     frame(&mut program);
-    program.label(Label::Ipv4).op(LDX_MEM, IP_AT).op(LD_W_IND, 12).op(ST, HASH);
+    program.label("IPv4").op(LDX_MEM, IP_AT).op(LD_W_IND, 12).op(ST, HASH);
     exclusive_or(&mut program, [16]);
-    program.jump(Label::Finish);
-    program.label(Label::Ipv6).op(LDX_MEM, IP_AT).op(LD_W_IND, 8).op(ST, HASH);
+    program.jump("finish");
+    program.label("IPv6").op(LDX_MEM, IP_AT).op(LD_W_IND, 8).op(ST, HASH);
     exclusive_or(&mut program, [12, 16, 20, 24, 28, 32, 36]);
     // The multiplication spreads addresses that differ in few bits; its upper half is the good one.
-    program.label(Label::Finish).op(LD_MEM, HASH).op(MUL_K, 0x9e37_79b1).op(RSH_K, 16).op(MOD_K, sockets);
+    program.label("finish").op(LD_MEM, HASH).op(MUL_K, 0x9e37_79b1).op(RSH_K, 16).op(MOD_K, receivers);
     program.op(RET_A, 0);
-    program.label(Label::Unknown).op(RET_K, 0);
+    program.label("unknown").op(RET_K, 0);
     program.assemble()
 }
 
 /// X is where the Ethernet header begins. Steps over VLAN tags: a tag has 4 octets, and moving X on by as many
 /// puts the EtherType behind it in the same place.
 fn frame(program: &mut Program) {
-    for strip in [Label::Tag1, Label::Tag2] {
-        program.op(LD_H_IND, 12).if_equal(VLAN_TAGS[0], strip, Label::Next);
-        program.if_equal(VLAN_TAGS[1], strip, Label::EtherType);
+    for strip in ["tag 1", "tag 2"] {
+        program.op(LD_H_IND, 12).if_equal(VLAN_TAGS[0], strip, NEXT);
+        program.if_equal(VLAN_TAGS[1], strip, "EtherType");
         program.label(strip).op(TXA, 0).op(ADD_K, 4).op(TAX, 0);
     }
-    program.label(Label::EtherType);
+    program.label("EtherType");
     program.op(TXA, 0).op(ADD_K, 14).op(ST, IP_AT);
-    program.op(LD_H_IND, 12).if_equal(IPV4, Label::Ipv4, Label::Next);
-    program.if_equal(IPV6, Label::Ipv6, Label::Unknown);
+    program.op(LD_H_IND, 12).if_equal(IPV4, "IPv4", NEXT);
+    program.if_equal(IPV6, "IPv6", "unknown");
 }
 
 fn exclusive_or<const N: usize>(program: &mut Program, words: [u32; N]) {
@@ -156,9 +91,51 @@ fn exclusive_or<const N: usize>(program: &mut Program, words: [u32; N]) {
 
 /// Makes the kernel choose among the sockets that share `socket`'s port; there are `sockets` of them.
 pub(crate) fn by_mirrored_addresses(socket: &impl AsRawFd, sockets: u32) -> io::Result<()> {
-    let mut code = program(sockets.max(1));
+    let code = program(View::Payload, sockets.max(1));
+    attach(socket, libc::SOL_SOCKET, libc::SO_ATTACH_REUSEPORT_CBPF, code)
+}
+
+/// As [`by_mirrored_addresses`], for packet rings that are in one group.
+pub(super) fn rings_by_mirrored_addresses(ring: &impl AsRawFd, rings: u32) -> io::Result<()> {
+    let code = program(View::Ipv4, rings.max(1));
+    attach(ring, libc::SOL_PACKET, libc::PACKET_FANOUT_DATA, code)
+}
+
+/// Lets a packet socket, whose packets begin with IPv4, receive only datagrams to this machine and `port`, at most
+/// `keep_len` octets of each; to any of its addresses where `own` is unspecified.
+pub(super) fn keep_datagrams_to(
+    socket: &impl AsRawFd,
+    own: Ipv4Addr,
+    port: u16,
+    keep_len: u32,
+) -> io::Result<()> {
+    const PACKET_TYPE: u32 = (libc::SKF_AD_OFF + libc::SKF_AD_PKTTYPE).cast_unsigned();
+    let mut program = Program::default();
+    program.op(LD_B_ABS, PACKET_TYPE).if_equal(libc::PACKET_HOST.into(), NEXT, "refuse");
+    program.op(LD_B_ABS, 9).if_equal(UDP, NEXT, "refuse");
+    program.op(LDX_HEADER_LEN, 0).op(LD_H_IND, 2).if_equal(port.into(), NEXT, "refuse");
+    if !own.is_unspecified() {
+        program.op(LD_W_ABS, 16).if_equal(own.to_bits(), NEXT, "refuse");
+    }
+    program.op(RET_K, keep_len);
+    program.label("refuse").op(RET_K, 0);
+    attach(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program.assemble())
+}
+
+/// Makes a socket receive nothing.
+pub(crate) fn keep_nothing(socket: &impl AsRawFd) -> io::Result<()> {
+    let mut program = Program::default();
+    attach(socket, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, program.op(RET_K, 0).assemble())
+}
+
+fn attach(
+    socket: &impl AsRawFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    mut code: Vec<libc::sock_filter>,
+) -> io::Result<()> {
     let program = libc::sock_fprog { len: code.len() as u16, filter: code.as_mut_ptr() };
-    socket::set(socket, libc::SO_ATTACH_REUSEPORT_CBPF, &program)
+    socket::set_at(socket, level, option, &program)
 }
 
 #[cfg(test)]
