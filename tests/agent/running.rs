@@ -2,9 +2,11 @@
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
+    os::unix::net::UnixStream,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
@@ -31,13 +33,15 @@ impl Agent {
 
     pub(crate) fn start_on(listen: &str, words: &str) -> Self {
         let fixed = ["serve", "--health", "127.0.0.1:0", "--api", "127.0.0.1:0", "--listen", listen];
-        let mut child = Command::new(mirrorscope_bin())
-            .args(fixed)
-            .args(words.split_whitespace())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut command = Command::new(mirrorscope_bin());
+        command.args(fixed).args(words.split_whitespace());
+        Self::spawn(command)
+    }
+
+    /// Starts what `command` says, and waits until it receives.
+    pub(crate) fn spawn(mut command: Command) -> Self {
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
         let [mut udp, mut health, mut api] = [const { String::new() }; 3];
         let talk = Arc::new(Mutex::new(String::new()));
@@ -139,9 +143,22 @@ impl Drop for Agent {
     }
 }
 
+/// Asks `address`, which is an address with a port, or the path of a socket.
 pub(crate) fn get(address: &str, path: &str, headers: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).expect("it listens");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    if address.starts_with('/') {
+        let stream = UnixStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        ask(stream, path, headers)
+    } else {
+        let stream = TcpStream::connect(address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        ask(stream, path, headers)
+    }
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+fn ask(mut stream: impl Read + Write, path: &str, headers: &str) -> (u16, String) {
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
@@ -200,4 +217,18 @@ pub(crate) fn wait_for(agent: &Agent, text: &str) {
         assert!(Instant::now() < until, "it never says {text:?}: {}", agent.talk.lock().unwrap());
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// What tells flows apart, and their packets; not their times.
+pub(crate) fn flows(text: &str) -> BTreeSet<String> {
+    let flow = |line: &str| {
+        let flow: Value = serde_json::from_str(line).expect("a JSON object a line");
+        let keys = ["kind", "mirror", "protocol", "client", "client_port", "server", "server_port"];
+        let mut name: Vec<_> = keys.iter().map(|key| flow[key].to_string()).collect();
+        for direction in ["sent", "received"] {
+            name.extend(["packets", "bytes"].map(|key| flow[direction][key].to_string()));
+        }
+        name.join(" ")
+    };
+    text.lines().map(flow).collect()
 }

@@ -3,7 +3,6 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    collections::BTreeSet,
     fs,
     io::{Read, Write},
     net::{TcpStream, UdpSocket},
@@ -13,11 +12,10 @@ use std::{
 };
 
 use mirrorscope_tests::{mirrorscope_bin, skip, tool};
-use serde_json::Value;
 
 #[path = "running.rs"]
 mod running;
-use running::{Agent, count, get, is_root, read_stream, scratch, send, wait_for};
+use running::{Agent, count, flows, get, is_root, read_stream, scratch, send, wait_for};
 
 #[test]
 fn every_datagram_is_counted_once_whatever_is_wrong_with_it() {
@@ -63,20 +61,6 @@ fn the_flows_of_four_workers_are_those_of_one_capture() {
     assert!(offline.len() > 300);
     assert_eq!(offline.difference(&live).next(), None);
     assert_eq!(live.difference(&offline).next(), None);
-}
-
-/// What tells flows apart, and their packets; not their times.
-fn flows(text: &str) -> BTreeSet<String> {
-    let flow = |line: &str| {
-        let flow: Value = serde_json::from_str(line).expect("a JSON object a line");
-        let keys = ["kind", "mirror", "protocol", "client", "client_port", "server", "server_port"];
-        let mut name: Vec<_> = keys.iter().map(|key| flow[key].to_string()).collect();
-        for direction in ["sent", "received"] {
-            name.extend(["packets", "bytes"].map(|key| flow[direction][key].to_string()));
-        }
-        name.join(" ")
-    };
-    text.lines().map(flow).collect()
 }
 
 #[test]
