@@ -45,6 +45,8 @@ fn install_tools(report: &mut Report) {
         let present = || shell::command(tool, "--version").output().is_ok();
         report.skipped_without(what, install::debian(package, present));
     }
+    let present = || shell::succeeds(&mut shell::command("ip", "-V"));
+    report.skipped_without("network namespaces", install::debian("iproute2", present));
 }
 
 fn check_spelling(report: &mut Report) {
