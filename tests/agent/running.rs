@@ -32,8 +32,19 @@ impl Agent {
     }
 
     pub(crate) fn start_on(listen: &str, words: &str) -> Self {
-        let fixed = ["serve", "--health", "127.0.0.1:0", "--api", "127.0.0.1:0", "--listen", listen];
+        Self::start_with(&[], listen, words)
+    }
+
+    /// With variables of the environment.
+    pub(crate) fn start_with(variables: &[(&str, &str)], listen: &str, words: &str) -> Self {
         let mut command = Command::new(mirrorscope_bin());
+        command.envs(variables.iter().copied());
+        Self::start_by(command, listen, words)
+    }
+
+    /// By a command that the words of `serve` are added to. Options that `words` give again win.
+    pub(crate) fn start_by(mut command: Command, listen: &str, words: &str) -> Self {
+        let fixed = ["serve", "--health", "127.0.0.1:0", "--api", "127.0.0.1:0", "--listen", listen];
         command.args(fixed).args(words.split_whitespace());
         Self::spawn(command)
     }

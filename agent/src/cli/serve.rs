@@ -1,13 +1,10 @@
-//! `mirrorscope serve`: the words of the command line and of the configuration file, and what they mean.
-//!
-//! A configuration file holds the same names: `workers = 4` is `--workers 4`. Its words are put before those of
-//! the command line, which therefore win, and both go through the same parser.
+//! `mirrorscope serve`: its options, and what they mean. [`config`] gathers them, [`sinks`] says where packets go.
 
 use std::{
     ffi::OsString,
     hash::{BuildHasher, RandomState},
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     thread,
     time::Duration,
 };
@@ -19,25 +16,20 @@ use mirrorscope_core::{
     filter::Filter,
     flow::{FlowOptions, options::DEFAULT_MAX_FLOWS},
     layers::geneve,
-    sinks::pcapng::Part,
 };
 
+mod config;
+mod sinks;
+
+use self::sinks::SinkArgs;
 use super::aws::files::SourceFiles;
 use crate::{
     failure::Failure,
     http::Listen,
-    pipeline::Sink,
     serve::{
         self, Drain, Plan,
         intake::Way,
         settings::{Mode, Settings},
-    },
-    sinks::{
-        lines::{Lines, Style},
-        rotation::{Limits, Rotation},
-        runner::Open,
-        tap::Tap,
-        vxlan::Vxlan,
     },
 };
 
@@ -61,8 +53,8 @@ const ENDPOINT_INTERFACE: &str = "gateway_load_balancer_endpoint";
 /// Receive what a Gateway Load Balancer sends, until stopped
 ///
 /// By default nothing is ever sent and no privilege is needed. SIGTERM drains: health says 503, the data path
-/// stays up until it is quiet. A second SIGTERM, or Ctrl-C, stops at once. SIGHUP reads --config, --drop,
-/// --allow-from and the AWS files again.
+/// stays up until it is quiet. A second SIGTERM, or Ctrl-C, stops at once. SIGHUP reads --config and
+/// the AWS files again, and takes EXPR, --drop, --allow-from and --mirror-endpoint from them.
 #[derive(ClapArgs, Debug)]
 #[command(
     args_override_self = true,
@@ -70,7 +62,9 @@ const ENDPOINT_INTERFACE: &str = "gateway_load_balancer_endpoint";
 Examples:
   mirrorscope serve                                   receive on UDP 6081, health on 8080, API on 127.0.0.1:8081
   mirrorscope serve --text - tcp port 443             and print what matches
-  mirrorscope serve --write /var/lib/mirror.pcapng --rotate-size 100 --keep-files 20
+  mirrorscope serve --write /var/lib/mirror.pcapng.zst --rotate-size 100 --keep-files 20
+  mirrorscope serve --tap 'ms-{session}'              a device for each mirror session, for Suricata or Zeek
+  mirrorscope serve --config /etc/mirrorscope.toml --check
   curl -sN localhost:8081/v1/capture | wireshark -k -i -
   mirrorscope serve --mode auto --mirror-endpoint vpce-0123456789abcdef0
 
@@ -81,7 +75,8 @@ pub(super) struct Args {
     #[arg(value_name = "EXPR")]
     expression: Vec<String>,
 
-    /// Options from a TOML file, under the same names; those of the command line win
+    /// Options from a TOML file, under the same names. Those of the command line win, then those of the environment
+    /// (MIRRORSCOPE_SERVE_WORKERS=4), then those of the file
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -140,45 +135,8 @@ pub(super) struct Args {
     #[command(flatten)]
     aws: SourceFiles,
 
-    /// Print the packets to this file; `-` for standard output
-    #[arg(long, value_name = "FILE")]
-    text: Vec<PathBuf>,
-
-    /// Write the packets to this file as JSON lines; `-` for standard output
-    #[arg(long, value_name = "FILE")]
-    json: Vec<PathBuf>,
-
-    /// Write the mirrored frames to this pcapng file
-    #[arg(short, long, value_name = "FILE")]
-    write: Vec<PathBuf>,
-
-    /// With --write: keep the tunnels
-    #[arg(long)]
-    outer: bool,
-
-    /// With --write: begin a new file after that many MiB
-    #[arg(long, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
-    rotate_size: Option<u64>,
-
-    /// With --write: begin a new file after that many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
-    rotate_seconds: Option<u64>,
-
-    /// With --write and a rotation: keep the last N files
-    #[arg(long, value_name = "N")]
-    keep_files: Option<usize>,
-
-    /// Let the mirrored frames appear on a TAP device of that name; takes CAP_NET_ADMIN
-    #[arg(long, value_name = "NAME")]
-    tap: Vec<String>,
-
-    /// Send the mirrored frames on as VXLAN to this collector, all packets of a flow from one port
-    #[arg(long, value_name = "ADDR:PORT")]
-    vxlan: Vec<SocketAddr>,
-
-    /// Be unhealthy while a sink does not work
-    #[arg(long)]
-    require_sinks: bool,
+    #[command(flatten)]
+    sinks: SinkArgs,
 
     /// Where health is told; `none` for nowhere
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
@@ -202,65 +160,31 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-pub(super) fn run(args: Args) -> Result<(), Failure> {
+pub(super) fn run(_: Args) -> Result<(), Failure> {
     let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "serve").skip(1).collect();
-    let args = match &args.config {
-        Some(path) => with_config(path, &words)?,
-        None => args,
-    };
-    let (config, check) = (args.config.clone(), args.check);
-    let plan = args.plan(Box::new(move || reload(config.as_deref(), &words)))?;
+    let args = read(&words)?;
+    let check = args.check;
+    let plan = args.plan(Box::new(move || read(&words)?.settings()))?;
     if check {
+        args.sinks.check()?;
         eprintln!("mirrorscope: the options are in order");
         return Ok(());
     }
     serve::run(plan)
 }
 
-fn reload(config: Option<&Path>, words: &[OsString]) -> Result<Settings, Failure> {
-    match config {
-        Some(path) => with_config(path, words)?.settings(),
-        None => parse(words.iter().cloned())?.settings(),
-    }
+/// The options of the command line, the environment and the configuration file together.
+fn read(words: &[OsString]) -> Result<Args, Failure> {
+    parse(config::gather(&command(), words, std::env::vars_os())?)
 }
 
-/// The options of the file, then those of the command line.
-fn with_config(path: &Path, words: &[OsString]) -> Result<Args, Failure> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format_args!("cannot read {name}: {error}")))?;
-    let table: toml::Table =
-        text.parse().map_err(|error| Failure::new(format_args!("{name}: {}", error_text(&error))))?;
-    let mut all = Vec::new();
-    for (key, value) in &table {
-        option(key, value, &mut all).map_err(|reason| Failure::new(format_args!("{name}: {reason}")))?;
-    }
-    all.extend(words.iter().cloned());
-    parse(all)
-}
-
-fn error_text(error: &toml::de::Error) -> String {
-    error.to_string().trim_end().to_owned()
-}
-
-/// `key = value` as a word of the command line; a list gives the option several times.
-fn option(key: &str, value: &toml::Value, words: &mut Vec<OsString>) -> Result<(), String> {
-    match value {
-        toml::Value::Boolean(true) => words.push(format!("--{key}").into()),
-        toml::Value::Boolean(false) => {}
-        toml::Value::Array(values) => values.iter().try_for_each(|value| option(key, value, words))?,
-        toml::Value::String(text) if key == "filter" => words.push(text.into()),
-        toml::Value::String(text) => words.push(format!("--{key}={text}").into()),
-        toml::Value::Integer(number) => words.push(format!("--{key}={number}").into()),
-        _ => return Err(format!("{key} must be a text, a whole number, true, false or a list of these")),
-    }
-    Ok(())
+fn command() -> Command {
+    Args::augment_args(Command::new("mirrorscope serve"))
 }
 
 fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
-    let command = Args::augment_args(Command::new("mirrorscope serve"));
     let words = std::iter::once(OsString::from("mirrorscope serve")).chain(words);
-    let matches = command.try_get_matches_from(words);
+    let matches = command().try_get_matches_from(words);
     let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
     args.map_err(|error| Failure::new(error.to_string().trim_start_matches("error: ").trim_end()))
 }
@@ -276,7 +200,6 @@ impl Args {
             workers,
             buffer_len: (self.buffer as usize) << 20,
             queue_len: (self.queue as usize) << 20,
-            filter: filter(&self.expression.join(" "))?,
             settings: self.settings()?,
             reload,
             flows: FlowOptions {
@@ -284,14 +207,15 @@ impl Args {
                 seed: RandomState::new().hash_one(0),
                 ..FlowOptions::default()
             },
-            sinks: self.sinks(),
-            sinks_required: self.require_sinks,
+            sinks: self.sinks.sinks(),
+            sinks_required: self.sinks.require_sinks,
             health: match self.health.as_str() {
                 "none" => None,
                 address => Some(socket_address("--health", address)?),
             },
             api_token: self.api_token_file.as_ref().map(serve::read_token).transpose()?,
             api,
+            reads: self.config.iter().chain(self.aws.paths()).cloned().collect(),
             drain: Drain {
                 quiet: Duration::from_secs(self.drain_quiet),
                 deadline: Duration::from_secs(self.drain_deadline),
@@ -315,6 +239,7 @@ impl Args {
         };
         let settings = Settings {
             allow_from,
+            filter: filter(&self.expression.join(" "))?,
             mode: self.mode,
             mirror_endpoints,
             endpoint_addresses,
@@ -343,40 +268,6 @@ impl Args {
             }
             _ => Ok(()),
         }
-    }
-
-    fn sinks(&self) -> Vec<(String, Open)> {
-        let mut sinks: Vec<(String, Open)> = Vec::new();
-        for (kind, style, paths) in [("text", Style::Brief, &self.text), ("json", Style::Json, &self.json)] {
-            for path in paths {
-                let path = path.clone();
-                let name = format!("{kind}:{}", path.display());
-                let open = move || Ok(Box::new(Lines::open(&path, style)?) as Box<dyn Sink>);
-                sinks.push((name, Box::new(open)));
-            }
-        }
-        let limits = Limits {
-            size_len: self.rotate_size.map(|size| size << 20),
-            age: self.rotate_seconds.map(Duration::from_secs),
-            files: self.keep_files,
-        };
-        let part = if self.outer { Part::Record } else { Part::Subject };
-        for path in &self.write {
-            let path = path.clone();
-            let name = format!("write:{}", path.display());
-            let open = move || Ok(Box::new(Rotation::open(&path, part, limits)?) as Box<dyn Sink>);
-            sinks.push((name, Box::new(open)));
-        }
-        for tap in &self.tap {
-            let tap = tap.clone();
-            let name = format!("tap:{tap}");
-            sinks.push((name, Box::new(move || Ok(Box::new(Tap::open(&tap)?) as Box<dyn Sink>))));
-        }
-        for to in self.vxlan.iter().copied() {
-            let name = format!("vxlan:{to}");
-            sinks.push((name, Box::new(move || Ok(Box::new(Vxlan::open(to)?) as Box<dyn Sink>))));
-        }
-        sinks
     }
 
     fn api(&self) -> Result<Option<Listen>, Failure> {
@@ -428,20 +319,6 @@ mod tests {
 
     fn args(text: &str) -> Args {
         parse(words(text)).unwrap()
-    }
-
-    #[test]
-    fn a_line_of_the_file_is_an_option() {
-        let table: toml::Table =
-            "workers = 3\nrequire-sinks = true\nouter = false\ntext = ['a', 'b']\nfilter = 'tcp'"
-                .parse()
-                .unwrap();
-        let mut all = Vec::new();
-        table.iter().for_each(|(key, value)| option(key, value, &mut all).unwrap());
-        all.extend(words("--workers 5"));
-        let args = parse(all).unwrap();
-        assert_eq!((args.workers, args.require_sinks, args.outer), (Some(5), true, false));
-        assert_eq!((args.text.len(), args.expression.join(" ").as_str()), (2, "tcp"));
     }
 
     #[test]

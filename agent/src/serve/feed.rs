@@ -71,6 +71,8 @@ impl Batch {
 /// One queue.
 #[derive(Debug)]
 pub(crate) struct Feed {
+    /// A sink's packets pass the filter of the settings, which a reload changes.
+    is_for_sink: bool,
     filter: Option<Filter>,
     max_len: usize,
     queue: Mutex<Batch>,
@@ -80,9 +82,10 @@ pub(crate) struct Feed {
 }
 
 impl Feed {
-    /// A queue for at most `max_len` octets of the packets that pass `filter`.
+    /// A reader's queue, for at most `max_len` octets of the packets that pass `filter`.
     pub(crate) fn new(filter: Option<Filter>, max_len: usize) -> Self {
         Self {
+            is_for_sink: false,
             filter,
             max_len,
             queue: Mutex::default(),
@@ -92,8 +95,16 @@ impl Feed {
         }
     }
 
-    /// Offers a packet.
-    pub(crate) fn offer(&self, packet: &Packet<'_>) {
+    /// A sink's queue, for at most `max_len` octets.
+    pub(crate) fn for_sink(max_len: usize) -> Self {
+        Self { is_for_sink: true, ..Self::new(None, max_len) }
+    }
+
+    /// Offers a packet. `passes` tells whether it passes the filter of the settings.
+    pub(crate) fn offer(&self, packet: &Packet<'_>, passes: bool) {
+        if self.is_for_sink && !passes {
+            return;
+        }
         if self.filter.as_ref().is_some_and(|filter| !filter.matches(packet)) {
             return;
         }
@@ -198,7 +209,7 @@ mod tests {
     fn what_goes_in_comes_out_in_order() {
         let feed = Feed::new(None, 10_000);
         for len in [0, 60, 20] {
-            feed.offer(&packet(&vec![len as u8; len]));
+            feed.offer(&packet(&vec![len as u8; len]), true);
         }
         let mut batch = Batch::default();
         feed.take(&mut batch);
@@ -214,7 +225,7 @@ mod tests {
     fn a_full_queue_drops_and_counts() {
         let feed = Feed::new(None, 1000);
         for _ in 0..100 {
-            feed.offer(&packet(&[1; 100]));
+            feed.offer(&packet(&[1; 100]), true);
         }
         let mut batch = Batch::default();
         feed.take(&mut batch);
@@ -225,8 +236,15 @@ mod tests {
     #[test]
     fn a_packet_that_the_filter_refuses_is_not_offered() {
         let feed = Feed::new(Some(Filter::parse("tcp").unwrap()), 1000);
-        feed.offer(&packet(&[1; 60]));
+        feed.offer(&packet(&[1; 60]), true);
         assert_eq!((feed.offered(), feed.dropped()), (0, 0));
+    }
+
+    #[test]
+    fn the_filter_of_the_settings_is_for_sinks_alone() {
+        let feeds = [Feed::for_sink(1000), Feed::new(None, 1000)];
+        feeds.iter().for_each(|feed| feed.offer(&packet(&[1; 60]), false));
+        assert_eq!(feeds.map(|feed| feed.offered()), [0, 1]);
     }
 
     #[test]

@@ -16,7 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mirrorscope_core::{Decoder, filter::Filter, flow::FlowOptions};
+use mirrorscope_core::{Decoder, flow::FlowOptions};
+use sd_notify::NotifyState;
 use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
@@ -25,13 +26,14 @@ use signal_hook::{
 use crate::{
     failure::Failure,
     http,
-    sinks::runner::{self, Open, SinkState},
+    sinks::runner::{self, SinkState, Wanted},
 };
 
 pub(crate) mod feed;
 mod inline;
 pub(crate) mod intake;
 mod outer;
+pub(crate) mod privileges;
 pub(crate) mod settings;
 mod sockets;
 pub(crate) mod tally;
@@ -40,6 +42,7 @@ mod worker;
 use feed::{Feed, Hub};
 use inline::ReturnPath;
 use intake::{Intake, Receive, Way};
+use privileges::{Need, Paths};
 use settings::{Mode, Settings, Shared};
 use tally::Tally;
 use worker::Loop;
@@ -72,16 +75,14 @@ pub(crate) struct Plan {
     pub(crate) buffer_len: usize,
     /// Octets that may wait for each sink, and for each reader of the API.
     pub(crate) queue_len: usize,
-    /// Which packets go to the sinks.
-    pub(crate) filter: Option<Filter>,
     /// The settings that a reload changes.
     pub(crate) settings: Settings,
     /// Reads the settings again.
     pub(crate) reload: Box<dyn Fn() -> Result<Settings, Failure>>,
     /// How flows are kept.
     pub(crate) flows: FlowOptions,
-    /// The sinks, by name.
-    pub(crate) sinks: Vec<(String, Open)>,
+    /// The sinks.
+    pub(crate) sinks: Vec<Wanted>,
     /// Whether a sink that fails makes the agent unhealthy.
     pub(crate) sinks_required: bool,
     /// Where health is told; `None` for nowhere.
@@ -92,6 +93,8 @@ pub(crate) struct Plan {
     pub(crate) api_token: Option<String>,
     /// How the agent stops.
     pub(crate) drain: Drain,
+    /// Files that a reload reads.
+    pub(crate) reads: Vec<PathBuf>,
 }
 
 /// How the agent stops.
@@ -176,13 +179,24 @@ impl Agent {
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Failure::new(format_args!("cannot watch for signals: {error}")))?;
+    let makes_devices = plan.sinks.iter().any(|sink| sink.makes_devices);
+    let sends_back = plan.settings.mode != Mode::Mirror;
+    let needs = [
+        makes_devices.then_some(Need::Devices),
+        sends_back.then_some(Need::Return),
+        (plan.way == Way::Ring).then_some(Need::Ring),
+    ];
+    privileges::require(&needs.into_iter().flatten().collect::<Vec<_>>())?;
     let address = plan.listen.unwrap_or_else(|| sockets::any_address(plan.port));
     let (intakes, _guard, address) = intake::open(plan.way, address, plan.workers, plan.buffer_len)?;
-    let sends_back = plan.settings.mode != Mode::Mirror;
+    let return_paths = (0..plan.workers).map(|_| match sends_back {
+        true => ReturnPath::open(address.port()).map(Some),
+        false => Ok(None),
+    });
+    let return_paths = return_paths.collect::<Result<Vec<_>, _>>()?;
 
-    let feeds: Vec<_> =
-        plan.sinks.iter().map(|_| Arc::new(Feed::new(plan.filter.clone(), plan.queue_len))).collect();
-    let names = plan.sinks.iter().map(|(name, _)| name.clone());
+    let feeds: Vec<_> = plan.sinks.iter().map(|_| Arc::new(Feed::for_sink(plan.queue_len))).collect();
+    let names = plan.sinks.iter().map(|sink| sink.name.clone());
     let hub = Arc::new(Hub::default());
     feeds.iter().for_each(|feed| hub.add(Arc::clone(feed)));
     let decoder = Decoder {
@@ -206,12 +220,14 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     });
 
     let listeners = http::open(plan.health, plan.api.as_ref())?;
-    let opens = plan.sinks.into_iter().map(|(_, open)| open);
-    let sinks: Vec<_> =
-        agent.sinks.iter().zip(opens).map(|(state, open)| start_sink(&agent, state, open)).collect();
+    let writes = plan.sinks.iter().filter_map(|sink| sink.writes.clone()).collect();
+    give_up_privileges(makes_devices, &Paths { reads: plan.reads, writes });
+    let wanted = agent.sinks.iter().zip(plan.sinks);
+    let sinks: Vec<_> = wanted.map(|(state, wanted)| start_sink(&agent, state, wanted)).collect();
+    privileges::keep_only(&[]);
     let mut workers = Vec::new();
-    for (index, (worker, intake)) in agent.workers.iter().zip(intakes).enumerate() {
-        let return_path = if sends_back { Some(ReturnPath::open(address.port())?) } else { None };
+    let parts = agent.workers.iter().zip(intakes).zip(return_paths);
+    for (index, ((worker, intake), return_path)) in parts.enumerate() {
         let work = Loop {
             worker: Arc::clone(worker),
             hub: Arc::clone(&agent.hub),
@@ -224,15 +240,29 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     }
     http::serve(listeners, &agent, plan.api_token);
     eprintln!("mirrorscope: receiving on UDP {address}, {} workers", plan.workers);
-    notify(&[sd_notify::NotifyState::Ready]);
+    notify(&[NotifyState::Ready]);
 
     watch(&agent, &mut signals, &plan.reload, plan.drain);
     stop(&agent, workers, sinks)
 }
 
-fn start_sink(agent: &Arc<Agent>, state: &Arc<SinkState>, open: Open) -> JoinHandle<()> {
+/// Everything is open. The threads of sinks that make devices keep what that takes.
+fn give_up_privileges(makes_devices: bool, paths: &Paths) {
+    let needs = if makes_devices { [Need::Devices].as_slice() } else { &[] };
+    privileges::keep_only(needs);
+    if !privileges::confine(paths, needs) {
+        eprintln!("mirrorscope: this kernel has no Landlock: the agent could write beside its own files");
+    }
+}
+
+fn start_sink(agent: &Arc<Agent>, state: &Arc<SinkState>, wanted: Wanted) -> JoinHandle<()> {
     let (state, decoder) = (Arc::clone(state), agent.decoder.clone());
-    thread::spawn(move || runner::run(&state, &decoder, open))
+    thread::spawn(move || {
+        if !wanted.makes_devices {
+            privileges::keep_only(&[]);
+        }
+        runner::run(&state, &decoder, wanted.open);
+    })
 }
 
 fn start_worker(index: usize, work: Loop, intake: Intake) -> Result<JoinHandle<()>, Failure> {
@@ -272,7 +302,7 @@ fn watch(agent: &Agent, signals: &mut Signals, reload: &dyn Fn() -> Result<Setti
                 (SIGHUP, _) => reload_settings(agent, reload),
                 (SIGTERM, None) => {
                     agent.draining.store(true, Ordering::Release);
-                    notify(&[sd_notify::NotifyState::Stopping]);
+                    notify(&[NotifyState::Stopping]);
                     eprintln!(
                         "mirrorscope: draining; stops after {} s without a datagram, at the latest in {} s",
                         drain.quiet.as_secs(),
@@ -293,7 +323,7 @@ fn watch(agent: &Agent, signals: &mut Signals, reload: &dyn Fn() -> Result<Setti
         if watchdog.is_some_and(|interval| notified.elapsed() >= interval / 3)
             && (agent.is_draining() || agent.health().is_ok())
         {
-            notify(&[sd_notify::NotifyState::Watchdog]);
+            notify(&[NotifyState::Watchdog]);
             notified = Instant::now();
         }
         warnings.look(agent);
@@ -302,6 +332,8 @@ fn watch(agent: &Agent, signals: &mut Signals, reload: &dyn Fn() -> Result<Setti
 }
 
 fn reload_settings(agent: &Agent, reload: &dyn Fn() -> Result<Settings, Failure>) {
+    // systemd waits for both words, and takes the time to tell this reload from the one before.
+    notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now().unwrap_or(NotifyState::Reloading)]);
     match reload() {
         Ok(mut settings) => {
             // The way back is opened at the start, while there are privileges.
@@ -311,6 +343,7 @@ fn reload_settings(agent: &Agent, reload: &dyn Fn() -> Result<Settings, Failure>
         }
         Err(failure) => eprintln!("mirrorscope: not reloaded, the old settings stay: {failure}"),
     }
+    notify(&[NotifyState::Ready]);
 }
 
 /// What the user should know, said when it begins and at most once a minute.
@@ -419,7 +452,7 @@ fn report(agent: &Agent) {
 }
 
 /// Tells systemd, if it started us.
-fn notify(state: &[sd_notify::NotifyState<'_>]) {
+fn notify(state: &[NotifyState<'_>]) {
     // Without systemd there is nobody to be told, and an error would be no news to anyone.
     let _ = sd_notify::notify(state);
 }

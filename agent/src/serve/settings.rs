@@ -1,4 +1,4 @@
-//! The settings that may change while the agent runs: who may send, what goes back, what is dropped.
+//! The settings that may change while the agent runs: who may send, what goes to the sinks, and what goes back.
 //!
 //! A reload puts a new set in place of the old one; workers take it with their next batch.
 
@@ -35,6 +35,8 @@ pub(crate) enum Mode {
 pub(crate) struct Settings {
     /// Who may send.
     pub(crate) allow_from: Vec<IpNet>,
+    /// Which packets go to the sinks.
+    pub(crate) filter: Option<Filter>,
     /// What becomes of inline packets.
     pub(crate) mode: Mode,
     /// In [`Mode::Auto`]: endpoints that are targets of mirror sessions.
@@ -51,6 +53,11 @@ impl Settings {
     /// Whether that address may send.
     pub(crate) fn allows(&self, source: IpAddr) -> bool {
         self.allow_from.iter().any(|network| network.contains(&source))
+    }
+
+    /// Whether a packet goes to the sinks.
+    pub(crate) fn passes(&self, packet: &Packet<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(packet))
     }
 
     /// What becomes of a packet. A customer may send VXLAN of its own through an endpoint, so VXLAN alone does

@@ -213,8 +213,9 @@ impl Loop {
         let inner_len = meta.wire_len.saturating_sub(geneve_header.len());
         state.tally.oversized += u64::from(inner_len > MAX_INLINE_LEN);
         count(&packet, state);
+        let passes = feeds.is_empty() || settings.passes(&packet);
         for feed in feeds {
-            feed.offer(&packet);
+            feed.offer(&packet, passes);
         }
         self.reply(datagram, &packet, settings, &mut state.tally)
     }

@@ -6,16 +6,19 @@
 //! was asked for.
 
 use std::{
+    borrow::Cow,
     fs::{self, File},
     io::{self, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
+use flate2::{Compression, write::GzEncoder};
 use mirrorscope_core::{
     Packet,
     aws::mirror::NameOf,
     sinks::pcapng::{Part, PcapngSink},
 };
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::{failure::Failure, pipeline::Sink};
 
@@ -37,7 +40,41 @@ pub(crate) enum Target {
     /// Standard output, a pipe or a device: written as the blocks come.
     Stream { name: String, writer: File },
     /// A regular file, and how many octets of whole blocks it holds.
-    File { partial: PathBuf, path: PathBuf, file: File, written_len: u64 },
+    File { partial: PathBuf, path: PathBuf, file: File, packing: Packing, written_len: u64 },
+}
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Packing {
+    /// Not at all.
+    None,
+    /// Members of gzip.
+    Gzip,
+    /// Frames of Zstandard.
+    Zstd,
+}
+
+impl Packing {
+    /// As the name wants it.
+    pub(crate) fn of(path: &Path) -> Self {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("gz") => Self::Gzip,
+            Some("zst") => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    fn pack<'a>(self, blocks: &'a [u8]) -> io::Result<Cow<'a, [u8]>> {
+        Ok(match self {
+            Self::None => blocks.into(),
+            Self::Gzip => {
+                let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+                encoder.write_all(blocks)?;
+                encoder.finish()?.into()
+            }
+            Self::Zstd => compress_to_vec(blocks, CompressionLevel::Fastest).into(),
+        })
+    }
 }
 
 impl<'a> CaptureFile<'a> {
@@ -98,8 +135,8 @@ impl Target {
         let mut partial = path.as_os_str().to_owned();
         partial.push(".partial");
         let (partial, path) = (PathBuf::from(partial), path.to_owned());
-        let file = File::create(&partial)?;
-        Ok(Self::File { partial, path, file, written_len: 0 })
+        let (file, packing) = (File::create(&partial)?, Packing::of(&path));
+        Ok(Self::File { partial, path, file, packing, written_len: 0 })
     }
 
     /// What to call it in a message.
@@ -112,20 +149,27 @@ impl Target {
 
     /// Writes whole blocks.
     pub(crate) fn write(&mut self, blocks: &[u8]) -> io::Result<()> {
+        if blocks.is_empty() {
+            return Ok(());
+        }
         match self {
             Self::Stream { writer, .. } => writer.write_all(blocks),
-            Self::File { file, written_len, .. } => match file.write_all(blocks) {
-                Ok(()) => {
-                    *written_len += blocks.len() as u64;
-                    Ok(())
+            Self::File { file, packing, written_len, .. } => {
+                let octets = packing.pack(blocks)?;
+                match file.write_all(&octets) {
+                    Ok(()) => {
+                        *written_len += octets.len() as u64;
+                        Ok(())
+                    }
+                    Err(error) => {
+                        // Best effort: the error that is reported is the first one.
+                        let _ = file
+                            .set_len(*written_len)
+                            .and_then(|()| file.seek(SeekFrom::Start(*written_len)));
+                        Err(error)
+                    }
                 }
-                Err(error) => {
-                    // Best effort: the error that is reported is the first one.
-                    let _ =
-                        file.set_len(*written_len).and_then(|()| file.seek(SeekFrom::Start(*written_len)));
-                    Err(error)
-                }
-            },
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! A sink in a thread of its own: takes packets from its queue, and is opened again where it failed.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -22,6 +23,25 @@ const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 /// Opens a sink, for the first time or after a failure.
 pub(crate) type Open = Box<dyn FnMut() -> Result<Box<dyn Sink>, Failure> + Send>;
+
+/// A sink that nobody has opened yet.
+pub(crate) struct Wanted {
+    /// What it is called in metrics and messages.
+    pub(crate) name: String,
+    /// Opens it.
+    pub(crate) open: Open,
+    /// The file that it writes; others beside it may be written too.
+    pub(crate) writes: Option<PathBuf>,
+    /// Whether it makes network devices as packets come.
+    pub(crate) makes_devices: bool,
+}
+
+impl Wanted {
+    /// A sink that writes no file and makes no device.
+    pub(crate) fn new(name: String, open: Open) -> Self {
+        Self { name, open, writes: None, makes_devices: false }
+    }
+}
 
 /// What the rest of the agent knows of a sink. Of the packets offered, each is delivered, dropped, or in the queue.
 #[derive(Debug)]
@@ -211,7 +231,7 @@ mod tests {
             offset: 0,
             data: &[0; 60],
         };
-        (0..packets).for_each(|_| feed.offer(&Packet::decode(&Decoder::default(), record)));
+        (0..packets).for_each(|_| feed.offer(&Packet::decode(&Decoder::default(), record), true));
     }
 
     #[test]

@@ -57,10 +57,15 @@ impl AwsFiles {
 }
 
 impl SourceFiles {
+    /// The files.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        self.sessions.iter().chain(&self.targets).chain(&self.enis)
+    }
+
     /// Reads all files.
     pub(crate) fn read(&self) -> Result<Inventory, Failure> {
         let mut inventory = Inventory::default();
-        for path in self.sessions.iter().chain(&self.targets).chain(&self.enis) {
+        for path in self.paths() {
             inventory.merge(read(path)?);
         }
         Ok(inventory)

@@ -1,0 +1,200 @@
+//! The agent under an operator's hands: its options, systemd, and the privileges that it gives up.
+#![cfg(target_os = "linux")]
+
+use std::{
+    env, fs,
+    os::unix::{fs::PermissionsExt, net::UnixDatagram},
+    path::PathBuf,
+    process::{Command, Output},
+    time::Duration,
+};
+
+use mirrorscope_tests::{mirrorscope_bin, skip, tool};
+
+#[path = "running.rs"]
+mod running;
+use running::{Agent, count, is_root, scratch, send, wait_for};
+
+fn check(words: &[&str]) -> (bool, String) {
+    let output = Command::new(mirrorscope_bin()).args(["serve", "--check"]).args(words).output().unwrap();
+    (output.status.success(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[test]
+fn a_check_finds_what_is_wrong_and_opens_nothing() {
+    let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let taken = port.local_addr().unwrap().to_string();
+    let (is_fine, text) = check(&["--listen", &taken, "--write", "m.pcapng", "tcp port 443"]);
+    assert!(is_fine && text.contains("in order"), "{text}");
+    for (words, wanted) in [
+        (["tcp porrt 443"].as_slice(), "porrt"),
+        (&["--mode", "auto"], "no mirror endpoint"),
+        (&["--api", "0.0.0.0:8081"], "would show everyone"),
+        (&["--write", "/no/such/folder/m.pcapng"], "no folder /no/such/folder"),
+        (&["--keep-files", "3"], "needs a series"),
+        (&["--tap", "a/b"], "make a name"),
+        (&["--vxlan", "10.0.0.1:4789,x"], "not an address with a port"),
+        (&["--api-token-file", "/no/such/token"], "cannot read /no/such/token"),
+        (&["--targets", "/no/such/targets.json"], "/no/such/targets.json"),
+    ] {
+        let (is_fine, text) = check(words);
+        assert!(!is_fine && text.contains(wanted), "{words:?}: {text}");
+    }
+}
+
+#[test]
+fn a_configuration_file_is_read_and_its_faults_are_told_by_line() {
+    let file = scratch("operations.toml");
+    let path = file.to_str().unwrap();
+    fs::write(&file, "# the agent\nworkers = 2\nfilter = 'udp'\nallow-from = ['127.0.0.0/8']\n").unwrap();
+    assert_eq!(check(&["--config", path]).0, true);
+    let agent = Agent::start(&format!("--config {path} --workers 3"));
+    assert_eq!(agent.stats()["workers"], 3);
+    fs::write(&file, "workers = 2\nworkres = 3\n").unwrap();
+    let (is_fine, text) = check(&["--config", path]);
+    assert!(!is_fine && text.contains("line 2: there is no option workres"), "{text}");
+    assert!(text.contains("hint: did you mean workers?"), "{text}");
+}
+
+#[test]
+fn systemd_is_told_of_every_state() {
+    let path = scratch("notify.sock");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let hear = |wanted: &str| {
+        let mut heard = Vec::new();
+        let mut message = [0; 512];
+        while let Ok(len) = socket.recv(&mut message) {
+            let text = String::from_utf8_lossy(&message[..len]).into_owned();
+            if text.lines().any(|line| line == wanted) {
+                return text;
+            }
+            heard.push(text);
+        }
+        panic!("it never says {wanted}: {heard:?}");
+    };
+    let mut agent = Agent::start_with(
+        &[("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "300000")],
+        "127.0.0.1:0",
+        "--drain-quiet 1",
+    );
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    hear("WATCHDOG=1");
+    agent.signal("HUP");
+    assert!(hear("RELOADING=1").contains("MONOTONIC_USEC="));
+    hear("READY=1");
+    agent.signal("TERM");
+    hear("STOPPING=1");
+    assert!(agent.wait().success());
+}
+
+/// What the threads of a process may do, as the kernel tells it: name and effective capabilities.
+fn capabilities(agent: &Agent) -> Vec<u64> {
+    let tasks = fs::read_dir(format!("/proc/{}/task", agent.child.id())).unwrap();
+    let effective = |status: String| {
+        let line = status.lines().find(|line| line.starts_with("CapEff")).unwrap().to_owned();
+        u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16).unwrap()
+    };
+    let mut all: Vec<_> = tasks
+        .map(|task| effective(fs::read_to_string(task.unwrap().path().join("status")).unwrap()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn after_the_start_only_the_thread_of_a_tap_has_a_capability() {
+    if !is_root() {
+        return skip("capabilities can only be given up by who has some: run the tests as root");
+    }
+    const NET_ADMIN: u64 = 1 << 12;
+    for (words, wanted) in [("--json /dev/null", 0), ("--mode inline", 0), ("--tap mstap3", NET_ADMIN)] {
+        let agent = Agent::start(&format!("--workers 2 {words}"));
+        let all = capabilities(&agent);
+        assert_eq!(
+            all.iter().filter(|held| **held != 0).count(),
+            usize::from(wanted != 0),
+            "{words}: {all:x?}"
+        );
+        assert_eq!(*all.last().unwrap(), wanted, "{words}: {all:x?}");
+        // Inline packets go back all the same.
+        send(&agent.udp, "--packets 100 --rate 2000 --inline 0.5");
+        agent.settle(100);
+        let returned = agent.counter("returned");
+        assert_eq!(returned > 0, words.contains("inline"), "{words}");
+    }
+}
+
+/// The program in a folder that an ordinary user may enter, and a folder for its files.
+fn for_nobody(name: &str) -> (PathBuf, PathBuf) {
+    let folder = env::temp_dir().join(format!("mirrorscope-{name}-{}", std::process::id()));
+    let (program, files) = (folder.join("mirrorscope"), folder.join("files"));
+    fs::create_dir_all(&files).unwrap();
+    fs::copy(mirrorscope_bin(), &program).unwrap();
+    for (path, mode) in [(&folder, 0o755), (&program, 0o755), (&files, 0o777)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    (program, files)
+}
+
+#[test]
+fn receiving_needs_no_privilege_and_what_does_says_which() {
+    let Some(setpriv) = tool("setpriv").filter(|_| is_root()) else {
+        return skip("running as nobody takes setpriv and root: run the tests as root");
+    };
+    let (program, files) = for_nobody("nobody");
+    let as_nobody =
+        ["--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all", "--bounding-set=-all"];
+    let capture = files.join("m.pcapng");
+    let mut command = Command::new(&setpriv);
+    command.args(as_nobody).arg(&program);
+    let mut agent =
+        Agent::start_by(command, "127.0.0.1:0", &format!("--write {} --drain-quiet 1", capture.display()));
+    send(&agent.udp, "--packets 500 --rate 4000");
+    agent.settle(500);
+    assert!(capabilities(&agent).iter().all(|held| *held == 0));
+    assert_eq!(agent.healthy().0, 200);
+    agent.signal("INT");
+    assert!(agent.wait().success());
+    assert_eq!(count(&capture), 500);
+
+    let refused = |words: &[&str]| -> Output {
+        let fixed = ["serve", "--listen", "127.0.0.1:0", "--health", "none", "--api", "none"];
+        Command::new(&setpriv).args(as_nobody).arg(&program).args(fixed).args(words).output().unwrap()
+    };
+    for (words, capability) in
+        [(["--tap", "mstap4"].as_slice(), "CAP_NET_ADMIN"), (&["--mode", "inline"], "CAP_NET_RAW")]
+    {
+        let output = refused(words);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && text.contains(capability), "{words:?}: {text}");
+        let setcap = format!("setcap {}+ep", capability.to_ascii_lowercase());
+        assert!(text.contains(&setcap), "{text}");
+    }
+    fs::remove_dir_all(files.parent().unwrap()).unwrap();
+}
+
+#[test]
+fn a_filter_is_reloaded_and_a_broken_one_keeps_the_old() {
+    let (config, json) = (scratch("reload.toml"), scratch("reload.json"));
+    fs::write(&config, "filter = 'udp'\n").unwrap();
+    let agent = Agent::start(&format!("--workers 1 --config {} --json {}", config.display(), json.display()));
+    let offered = || agent.stats()["sinks"][0]["offered"].as_u64().unwrap();
+    send(&agent.udp, "--packets 400 --rate 4000 --seed 1");
+    agent.settle(400);
+    let udp = offered();
+    fs::write(&config, "filter = 'udp or'\n").unwrap();
+    agent.signal("HUP");
+    wait_for(&agent, "the old settings stay");
+    send(&agent.udp, "--packets 400 --rate 4000 --seed 1");
+    agent.settle(800);
+    assert_eq!(offered(), 2 * udp);
+    fs::write(&config, "filter = 'not udp'\n").unwrap();
+    agent.signal("HUP");
+    wait_for(&agent, "reloaded;");
+    send(&agent.udp, "--packets 400 --rate 4000 --seed 1");
+    agent.settle(1200);
+    assert!(udp > 0 && udp < 400, "{udp}");
+    assert_eq!(offered(), 2 * udp + (400 - udp));
+}
