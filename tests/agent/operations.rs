@@ -47,7 +47,7 @@ fn a_configuration_file_is_read_and_its_faults_are_told_by_line() {
     let file = scratch("operations.toml");
     let path = file.to_str().unwrap();
     fs::write(&file, "# the agent\nworkers = 2\nfilter = 'udp'\nallow-from = ['127.0.0.0/8']\n").unwrap();
-    assert_eq!(check(&["--config", path]).0, true);
+    assert!(check(&["--config", path]).0);
     let agent = Agent::start(&format!("--config {path} --workers 3"));
     assert_eq!(agent.stats()["workers"], 3);
     fs::write(&file, "workers = 2\nworkres = 3\n").unwrap();
