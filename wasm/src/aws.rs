@@ -1,8 +1,9 @@
 //! AWS's own description of mirror sessions and filters, laid beside a capture: explain, lint, suggest.
 
-use std::fmt::Display;
+use std::{cell::OnceCell, fmt::Display};
 
 use mirrorscope_core::{
+    Packet,
     aws::{
         describe,
         explain::Explainer,
@@ -25,6 +26,7 @@ use crate::{decoder::RawDecoder, fault};
 #[derive(Debug, Default)]
 pub struct RawInventory {
     inventory: Inventory,
+    names: OnceCell<Names>,
 }
 
 #[wasm_bindgen]
@@ -40,6 +42,7 @@ impl RawInventory {
         match describe::parse(text) {
             Ok(more) => {
                 self.inventory.merge(more);
+                self.names = OnceCell::new();
                 None
             }
             Err(error) => Some(fault::describe(&error)),
@@ -49,6 +52,15 @@ impl RawInventory {
     /// Findings, as JSON with the text for people in `text`.
     pub fn lint(&self) -> String {
         report(&lint(&self.inventory))
+    }
+
+    /// What people call the source of a mirror session; nothing where it is not known.
+    #[wasm_bindgen(js_name = nameOf)]
+    pub fn name_of(&self, endpoint: Option<String>, vni: u32, source: &str) -> Option<String> {
+        let endpoint_id = endpoint.map(|endpoint| endpoint.parse()).transpose().ok()?;
+        let identity = MirrorIdentity { endpoint_id, vni, source: source.parse().ok()? };
+        let names = self.names.get_or_init(|| Names::new(self.inventory.clone()));
+        names.lookup(&identity)?.best().map(str::to_owned)
     }
 }
 
@@ -64,26 +76,23 @@ fn report(report: &(impl Display + Serialize)) -> String {
 /// What a pass over a capture learns for AWS.
 #[derive(Debug, Default)]
 pub(crate) struct Learning {
-    pub(crate) explainer: Option<Explainer>,
-    pub(crate) suggester: Option<(Suggester, Filter)>,
-    pub(crate) names: Option<Names>,
+    explainer: Option<Explainer>,
+    suggester: Option<(Suggester, Filter)>,
 }
 
 impl Learning {
-    /// The name of a mirror source.
-    pub(crate) fn name(&self, identity: &MirrorIdentity) -> Option<&str> {
-        self.names.as_ref()?.lookup(identity)?.best()
+    pub(crate) fn observe(&mut self, packet: &Packet<'_>) {
+        if let Some(explainer) = &mut self.explainer {
+            explainer.add(packet);
+        }
+        if let Some((suggester, filter)) = &mut self.suggester {
+            suggester.add(packet, |packet| filter.matches(packet));
+        }
     }
 }
 
 #[wasm_bindgen]
 impl RawDecoder {
-    /// Calls mirror sources by the names of the inventory.
-    #[wasm_bindgen(js_name = setNames)]
-    pub fn set_names(&mut self, inventory: &RawInventory) {
-        self.learning_mut().names = Some(Names::new(inventory.inventory.clone()));
-    }
-
     /// Judges each packet by the inventory's mirror filters.
     #[wasm_bindgen(js_name = setExplain)]
     pub fn set_explain(&mut self, inventory: &RawInventory) {

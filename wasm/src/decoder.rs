@@ -1,4 +1,4 @@
-//! One pass over a capture: octets are pushed in, and columns, text, sessions and flows come out.
+//! One pass over a capture: octets are pushed in, and columns, text, tables and reports come out.
 //!
 //! JavaScript writes a chunk to where [`RawDecoder::space`] points, calls [`RawDecoder::commit`], and then
 //! [`RawDecoder::step`] until that asks for more octets; each time it says that output is full, the columns and the
@@ -7,23 +7,15 @@
 use mirrorscope_core::{
     Decoder, Filter, Packet,
     capture::{CaptureError, CaptureReader},
-    flow::{
-        FlowOptions, FlowTable, Report, SortKey,
-        options::{LARGEST_MAX_FLOWS, NEVER_NS},
-    },
-    sinks::{
-        flows,
-        line::Line,
-        sessions::{self, Sessions},
-    },
     stack::Ports,
 };
-use serde_json::json;
 use wasm_bindgen::prelude::wasm_bindgen;
 
+#[cfg(feature = "reports")]
+use crate::aws::Learning;
+#[cfg(feature = "decode")]
+use crate::tables::Tables;
 use crate::{
-    aws::Learning,
-    columns::Columns,
     fault,
     output::{Output, Show},
 };
@@ -64,20 +56,11 @@ struct Work {
     left: Option<u64>,
     filter: Option<Filter>,
     taken: u64,
-    sessions: Sessions,
-    columns: Option<Columns>,
-    flows: Option<Flows>,
     output: Option<Output>,
-    learning: Option<Box<Learning>>,
-}
-
-/// Flows under observation, and those that have ended.
-#[derive(Debug)]
-struct Flows {
-    table: FlowTable,
-    report: Option<Report>,
-    sort: SortKey,
-    limit: usize,
+    #[cfg(feature = "decode")]
+    tables: Tables,
+    #[cfg(feature = "reports")]
+    learning: Learning,
 }
 
 #[wasm_bindgen]
@@ -111,40 +94,6 @@ impl RawDecoder {
     pub fn set_range(&mut self, skip: f64, count: Option<f64>) {
         self.work.skip = skip as u64;
         self.work.left = count.map(|count| count as u64);
-    }
-
-    /// Fills columns, `rows` packets a batch.
-    #[wasm_bindgen(js_name = setColumns)]
-    pub fn set_columns(&mut self, rows: usize) {
-        self.work.columns = Some(Columns::new(rows));
-    }
-
-    /// Gathers flows. Times are seconds, 0 for never; `sort` is one of core's names. `false` for an unknown one.
-    #[wasm_bindgen(js_name = setFlows)]
-    #[allow(clippy::too_many_arguments)] // JavaScript names them; see `decoder.ts`.
-    pub fn set_flows(
-        &mut self,
-        max_flows: usize,
-        top: Option<usize>,
-        tcp_idle_s: f64,
-        other_idle_s: f64,
-        keep_duplicates: bool,
-        sort: &str,
-        seed: u64,
-    ) -> bool {
-        let Some((sort, _)) = SortKey::ALL.iter().find(|(_, name)| *name == sort) else { return false };
-        let max_flows = max_flows.clamp(1, LARGEST_MAX_FLOWS);
-        let table = FlowTable::new(FlowOptions {
-            max_flows,
-            tcp_idle_ns: timeout_ns(tcp_idle_s),
-            other_idle_ns: timeout_ns(other_idle_s),
-            keep_duplicates,
-            seed,
-            ..FlowOptions::default()
-        });
-        let limit = top.unwrap_or(max_flows);
-        self.work.flows = Some(Flows { table, report: Some(Report::new(*sort, limit)), sort: *sort, limit });
-        true
     }
 
     /// Prints packets as `format`; `false` for an unknown one.
@@ -234,23 +183,6 @@ impl RawDecoder {
         self.reader.offset() as f64
     }
 
-    /// Rows of the columns.
-    pub fn rows(&self) -> usize {
-        self.work.columns.as_ref().map_or(0, Columns::rows)
-    }
-
-    /// Where the columns lie in the module's memory, in the order of `columns.ts`. They stay there.
-    #[wasm_bindgen(js_name = columnAddresses)]
-    pub fn column_addresses(&self) -> Vec<u32> {
-        self.work.columns.as_ref().map(Columns::addresses).unwrap_or_default()
-    }
-
-    /// Empties the columns for the next batch.
-    #[wasm_bindgen(js_name = clearColumns)]
-    pub fn clear_columns(&mut self) {
-        self.work.columns.iter_mut().for_each(Columns::clear);
-    }
-
     /// What was printed since the last call.
     #[wasm_bindgen(js_name = takeOutput)]
     pub fn take_output(&mut self) -> Vec<u8> {
@@ -259,68 +191,6 @@ impl RawDecoder {
         output.clear();
         bytes
     }
-
-    /// How many sessions were seen.
-    #[wasm_bindgen(js_name = sessionCount)]
-    pub fn session_count(&self) -> usize {
-        self.work.sessions.in_order_seen().len()
-    }
-
-    /// The sessions in the order in which they were first seen, which the column `session` counts; JSON lines.
-    #[wasm_bindgen(js_name = sessionsSeen)]
-    pub fn sessions_seen(&self) -> String {
-        self.print_sessions(self.work.sessions.in_order_seen(), sessions::print_json)
-    }
-
-    /// The sessions as the native program prints them: as CSV, or else as JSON lines.
-    #[wasm_bindgen(js_name = printSessions)]
-    pub fn print_all_sessions(&self, csv: bool) -> String {
-        let print = if csv { sessions::print_csv } else { sessions::print_json };
-        self.print_sessions(&self.work.sessions.rows(), print)
-    }
-
-    /// Ends all flows and prints them as the native program does: as CSV, or else as JSON lines.
-    #[wasm_bindgen(js_name = printFlows)]
-    pub fn print_flows(&mut self, csv: bool) -> String {
-        let mut line = Line::default();
-        let Some(Flows { table, report, sort, limit }) = &mut self.work.flows else { return String::new() };
-        let mut report =
-            report.replace(Report::new(*sort, *limit)).unwrap_or_else(|| Report::new(*sort, *limit));
-        table.finish(&mut |flow| report.push(flow));
-        let learning = self.work.learning.as_deref();
-        let name_of = |identity: &_| learning.and_then(|learning| learning.name(identity));
-        if csv {
-            flows::print_csv_header(&mut line);
-        }
-        let print = if csv { flows::print_csv } else { flows::print_json };
-        report.finish().0.iter().for_each(|flow| print(flow, &name_of, &mut line));
-        text(&line)
-    }
-
-    /// What the flow table counted, as JSON.
-    #[wasm_bindgen(js_name = flowCounters)]
-    pub fn flow_counters(&self) -> Option<String> {
-        let counters = self.work.flows.as_ref()?.table.counters();
-        Some(
-            json!({
-                "packets": counters.packets, "bytes": counters.bytes, "not_ip": counters.not_ip,
-                "duplicates": counters.duplicates, "orphans": counters.orphans, "flows": counters.flows,
-                "joined": counters.joined, "evicted": counters.evicted,
-            })
-            .to_string(),
-        )
-    }
-
-    /// The interfaces that the capture described so far, as a JSON array.
-    pub fn interfaces(&self) -> String {
-        let list = self.reader.interfaces().iter().map(|interface| {
-            json!({
-                "name": interface.name, "description": interface.description, "linkType": interface.link_type.0,
-                "snapLen": interface.snap_len,
-            })
-        });
-        serde_json::Value::Array(list.collect()).to_string()
-    }
 }
 
 impl RawDecoder {
@@ -328,30 +198,29 @@ impl RawDecoder {
         &self.decoder
     }
 
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.work.sessions
+    #[cfg(feature = "decode")]
+    pub(crate) fn tables(&self) -> &Tables {
+        &self.work.tables
     }
 
+    #[cfg(feature = "decode")]
+    pub(crate) fn tables_mut(&mut self) -> &mut Tables {
+        &mut self.work.tables
+    }
+
+    #[cfg(feature = "reports")]
     pub(crate) fn learning_mut(&mut self) -> &mut Learning {
-        self.work.learning.get_or_insert_default()
-    }
-
-    fn print_sessions(&self, rows: &[Row], print: PrintRows) -> String {
-        let learning = self.work.learning.as_deref();
-        let name_of = |identity: &_| learning.and_then(|learning| learning.name(identity));
-        let mut line = Line::default();
-        print(rows, &name_of, &mut line);
-        text(&line)
+        &mut self.work.learning
     }
 }
 
-type Row = (sessions::Key, sessions::Counters);
-type PrintRows = fn(&[Row], mirrorscope_core::aws::mirror::NameOf<'_>, &mut Line);
-
 impl Work {
     fn is_full(&self) -> bool {
-        self.columns.as_ref().is_some_and(Columns::is_full)
-            || self.output.as_ref().is_some_and(Output::is_full)
+        #[cfg(feature = "decode")]
+        if self.tables.is_full() {
+            return true;
+        }
+        self.output.as_ref().is_some_and(Output::is_full)
     }
 
     #[inline]
@@ -361,35 +230,12 @@ impl Work {
         }
         self.taken += 1;
         self.left = self.left.map(|left| left.saturating_sub(1));
-        self.sessions.observe(packet);
-        if let Some(columns) = &mut self.columns {
-            columns.push(packet, self.sessions.last_seen());
-        }
-        if let Some(Flows { table, report: Some(report), .. }) = &mut self.flows {
-            table.observe(packet, &mut |flow| report.push(flow));
-        }
+        #[cfg(feature = "decode")]
+        self.tables.observe(packet);
         if let Some(output) = &mut self.output {
             output.packet(packet);
         }
-        if let Some(learning) = &mut self.learning {
-            learn(learning, packet);
-        }
+        #[cfg(feature = "reports")]
+        self.learning.observe(packet);
     }
-}
-
-fn learn(learning: &mut Learning, packet: &Packet<'_>) {
-    if let Some(explainer) = &mut learning.explainer {
-        explainer.add(packet);
-    }
-    if let Some((suggester, filter)) = &mut learning.suggester {
-        suggester.add(packet, |packet| filter.matches(packet));
-    }
-}
-
-fn timeout_ns(seconds: f64) -> u64 {
-    if seconds <= 0.0 { NEVER_NS } else { (seconds * 1e9) as u64 }
-}
-
-fn text(line: &Line) -> String {
-    String::from_utf8_lossy(line.as_bytes()).into_owned()
 }

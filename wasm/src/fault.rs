@@ -1,11 +1,17 @@
 //! Faults as JSON text, from which the TypeScript side makes its errors.
 
+#[cfg(feature = "reports")]
+use mirrorscope_core::aws::describe::DescribeError;
 use mirrorscope_core::{
-    aws::describe::DescribeError,
     capture::{CaptureError, Cause},
     filter::FilterError,
+    sinks::{
+        json::{self, Object},
+        line::Line,
+    },
 };
-use serde_json::json;
+
+use crate::output::text as json_text;
 
 /// A damaged capture: `code`, `message`, `hint`, `packets` before the damage, `offset` in octets.
 pub(crate) fn capture(error: &CaptureError) -> String {
@@ -18,26 +24,34 @@ pub(crate) fn capture(error: &CaptureError) -> String {
         Cause::Truncated { .. } => "TRUNCATED",
         _ => "DAMAGED",
     };
-    json!({ "code": code, "message": message, "hint": hint, "packets": error.packets, "offset": error.offset })
-        .to_string()
+    fault(code, message, |json| {
+        json.text("hint", hint).uint("packets", error.packets).uint("offset", error.offset);
+    })
 }
 
 /// A filter that was not understood: `from` and `to` are indices into the JavaScript string.
 pub(crate) fn filter(error: &FilterError, text: &str) -> String {
-    let [from, to] = [error.span.start, error.span.end].map(|at| utf16(text, at));
-    json!({
-        "code": "FILTER", "message": error.message, "from": from, "to": to, "suggestion": error.suggestion,
-        "rendered": error.render(text),
+    let [from, to] = [error.span.start, error.span.end].map(|at| utf16(text, at) as u64);
+    fault("FILTER", &error.message, |json| {
+        json.uint("from", from).uint("to", to).text("rendered", &error.render(text));
+        if let Some(suggestion) = &error.suggestion {
+            json.text("suggestion", suggestion);
+        }
     })
-    .to_string()
 }
 
 /// AWS JSON that could not be read: `line` and `column` count from 1; both are 0 for a fault of the whole text.
+#[cfg(feature = "reports")]
 pub(crate) fn describe(error: &DescribeError) -> String {
-    json!({
-        "code": "AWS_JSON", "message": error.message, "hint": error.hint, "line": error.line, "column": error.column,
+    fault("AWS_JSON", &error.message, |json| {
+        json.text("hint", error.hint).uint("line", error.line as u64).uint("column", error.column as u64);
     })
-    .to_string()
+}
+
+fn fault(code: &str, message: &str, more: impl FnOnce(&mut Object<'_>)) -> String {
+    let mut line = Line::default();
+    json::object(&mut line, |json| more(json.text("code", code).text("message", message)));
+    json_text(&line)
 }
 
 /// The index in a JavaScript string of byte `at` of the same text.

@@ -5,12 +5,11 @@ use std::net::IpAddr;
 use mirrorscope_core::{
     aws::gwlb::EndpointId,
     filter::{CompletionKind, Filter, Seen, complete},
-    sinks::sessions::Key,
+    sinks::{json, line::Line, sessions::Key},
 };
-use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::{decoder::RawDecoder, fault};
+use crate::{decoder::RawDecoder, fault, output};
 
 /// What is wrong with a filter, as JSON; nothing if it can be used.
 #[wasm_bindgen(js_name = checkFilter)]
@@ -41,15 +40,19 @@ fn completions(text: &str, cursor: usize, decoder: Option<&RawDecoder>) -> Strin
         sources: &values.sources,
         ..Seen::default()
     };
-    let found = complete(text, fault::utf8(text, cursor), &seen);
-    let list = found.into_iter().map(|completion| {
+    let mut line = Line::default();
+    line.byte(b'[');
+    for (index, completion) in complete(text, fault::utf8(text, cursor), &seen).iter().enumerate() {
+        if index > 0 {
+            line.byte(b',');
+        }
         let [from, to] = [completion.replace.start, completion.replace.end].map(|at| fault::utf16(text, at));
-        json!({
-            "text": completion.text, "kind": kind(completion.kind), "from": from, "to": to,
-            "detail": completion.detail,
-        })
-    });
-    Value::Array(list.collect()).to_string()
+        json::object(&mut line, |json| {
+            json.text("text", &completion.text).text("kind", kind(completion.kind));
+            json.uint("from", from as u64).uint("to", to as u64).text("detail", completion.detail);
+        });
+    }
+    output::text(line.byte(b']'))
 }
 
 /// The identities of the mirror sessions seen, each value once.
@@ -63,7 +66,7 @@ struct Values {
 impl Values {
     fn of(decoder: &RawDecoder) -> Self {
         let mut values = Self::default();
-        for (key, _) in decoder.sessions().rows() {
+        for (key, _) in decoder.tables().sessions.rows() {
             let Key::Mirrored(identity) = key else { continue };
             values.vnis.push(identity.vni);
             values.endpoints.extend(identity.endpoint_id);

@@ -5,13 +5,22 @@
 //! Structures go over the boundary as JSON text too, which `JSON.parse` reads faster than a binding builds objects,
 //! and which is what the native program prints. Packets of the hot path go as columns, read in place.
 
+// Each of the package's two modules leaves out the other's half.
+#![cfg_attr(not(all(feature = "decode", feature = "reports")), allow(dead_code, unused_variables))]
+
+#[cfg(feature = "reports")]
 pub mod aws;
+#[cfg(feature = "decode")]
 mod columns;
 pub mod decoder;
 mod fault;
+#[cfg(feature = "decode")]
 pub mod filter;
 mod output;
+#[cfg(feature = "decode")]
 pub mod packet;
+#[cfg(feature = "decode")]
+mod tables;
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,15 +1,23 @@
 //! What packets are printed as: the native program's own sinks, gathered until JavaScript takes them.
 
+#[cfg(feature = "reports")]
+use mirrorscope_core::sinks::tcpdump::{TcpdumpOptions, TcpdumpStyle};
 use mirrorscope_core::{
     Decoder, Packet,
+    sinks::{
+        detail,
+        line::Line,
+        time::{self, OffsetAt, Precision, TimeStyle},
+    },
+};
+#[cfg(feature = "decode")]
+use mirrorscope_core::{
     aws::mirror::MirrorIdentity,
     sinks::{
         brief::{BriefStyle, Palette},
-        detail, json,
-        line::Line,
+        json,
         pcapng::{Part, PcapngSink},
-        tcpdump::{TcpdumpOptions, TcpdumpStyle},
-        time::{self, Clock, OffsetAt, Precision, TimeStyle},
+        time::Clock,
     },
 };
 
@@ -29,10 +37,14 @@ pub(crate) struct Output {
 /// What a packet becomes.
 #[derive(Debug)]
 enum Style {
+    #[cfg(feature = "decode")]
     Json,
+    #[cfg(feature = "decode")]
     Brief(Box<BriefStyle<'static>>),
-    Tcpdump(Box<TcpdumpStyle>),
+    #[cfg(feature = "decode")]
     Pcapng(PcapngSink),
+    #[cfg(feature = "reports")]
+    Tcpdump(Box<TcpdumpStyle>),
 }
 
 /// How times and packets are shown.
@@ -52,14 +64,7 @@ impl Output {
     /// A printer called `format`; `None` for a name that is not known.
     pub(crate) fn new(format: &str, show: Show, decoder: &Decoder) -> Option<Self> {
         let mut blocks = Vec::new();
-        let style = match format {
-            "jsonl" => Style::Json,
-            "text" => Style::Brief(Box::new(show.brief())),
-            "tcpdump" => Style::Tcpdump(Box::new(TcpdumpStyle::new(show.tcpdump(decoder)))),
-            "inner-pcapng" => Style::Pcapng(begin(&mut blocks, Part::Subject)),
-            "pcapng" => Style::Pcapng(begin(&mut blocks, Part::Record)),
-            _ => return None,
-        };
+        let style = Style::new(format, show, decoder, &mut blocks)?;
         Some(Self { style, verbose: show.verbose, hex: show.hex, text: Line::default(), blocks })
     }
 
@@ -67,9 +72,13 @@ impl Output {
     pub(crate) fn packet(&mut self, packet: &Packet<'_>) {
         let Self { style, text, blocks, .. } = self;
         match style {
+            #[cfg(feature = "decode")]
             Style::Json => return json::print(packet, &no_name, text),
+            #[cfg(feature = "decode")]
             Style::Pcapng(sink) => return sink.packet(packet, &no_name, blocks),
+            #[cfg(feature = "decode")]
             Style::Brief(style) => style.print(packet, text),
+            #[cfg(feature = "reports")]
             Style::Tcpdump(style) => style.print(packet, text),
         }
         if self.verbose {
@@ -97,22 +106,49 @@ impl Output {
     }
 }
 
-/// Where no AWS JSON gives names.
+impl Style {
+    fn new(format: &str, show: Show, decoder: &Decoder, blocks: &mut Vec<u8>) -> Option<Self> {
+        Some(match format {
+            #[cfg(feature = "decode")]
+            "jsonl" => Self::Json,
+            #[cfg(feature = "decode")]
+            "text" => Self::Brief(Box::new(show.brief())),
+            #[cfg(feature = "decode")]
+            "inner-pcapng" => Self::Pcapng(begin(blocks, Part::Subject)),
+            #[cfg(feature = "decode")]
+            "pcapng" => Self::Pcapng(begin(blocks, Part::Record)),
+            #[cfg(feature = "reports")]
+            "tcpdump" => Self::Tcpdump(Box::new(TcpdumpStyle::new(show.tcpdump(decoder)))),
+            _ => return None,
+        })
+    }
+}
+
+/// What was printed, as JavaScript takes it.
+pub(crate) fn text(line: &Line) -> String {
+    String::from_utf8_lossy(line.as_bytes()).into_owned()
+}
+
+/// JavaScript names sources itself, where AWS JSON gives names.
+#[cfg(feature = "decode")]
 pub(crate) fn no_name(_: &MirrorIdentity) -> Option<&'static str> {
     None
 }
 
+#[cfg(feature = "decode")]
 fn begin(blocks: &mut Vec<u8>, part: Part) -> PcapngSink {
     PcapngSink::begin(blocks, part, concat!("mirrorscope ", env!("CARGO_PKG_VERSION")))
 }
 
 impl Show {
+    #[cfg(feature = "decode")]
     fn brief(self) -> BriefStyle<'static> {
         let clock = Clock::new(self.time_style(), self.precision(), self.offset_at());
         let palette = if self.colour { Palette::COLOUR } else { Palette::default() };
         BriefStyle::new(clock, palette, &no_name).numbered(self.number)
     }
 
+    #[cfg(feature = "reports")]
     fn tcpdump(self, decoder: &Decoder) -> TcpdumpOptions {
         TcpdumpOptions {
             time: self.time_style(),

@@ -10,7 +10,7 @@ use mirrorscope_core::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use crate::decoder::RawDecoder;
+use crate::{decoder::RawDecoder, output};
 
 /// The layer tree of a record, as JSON. `link_type` is a number of <https://www.tcpdump.org/linktypes.html>.
 #[wasm_bindgen]
@@ -39,7 +39,7 @@ fn tree(decoder: &Decoder, octets: &[u8], link_type: u16, original_len: u32) -> 
     let packet = Packet::decode(decoder, record);
     let mut line = Line::default();
     json::object(&mut line, |json| members(&packet, json));
-    String::from_utf8_lossy(line.as_bytes()).into_owned()
+    output::text(&line)
 }
 
 fn members(packet: &Packet<'_>, json: &mut Object<'_>) {

@@ -1,4 +1,4 @@
-//! `cargo xtask wasm`: the decoder for the browser, built with the first compiler that can, and checked for what it imports.
+//! `cargo xtask wasm`: the modules for JavaScript, built with the first compiler that can, and checked for what they import.
 //!
 //! The standard library for wasm32 comes from rustup. Where rustup is missing or offline, Debian's compiler builds it
 //! from Debian's sources; that takes minutes the first time and is kept in `target/wasm-distro`.
@@ -21,6 +21,7 @@ use crate::{
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const FILE: &str = "wasm32-unknown-unknown/wasm/mirrorscope_wasm.wasm";
+const BUILD: &str = "build --profile wasm --package mirrorscope-wasm --no-default-features --features";
 const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld";
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
 
@@ -33,11 +34,23 @@ pub(crate) enum Compiler {
     Distribution,
 }
 
-/// Builds the module and the npm package around it; without Node only the module.
+/// Builds the modules and the npm package around them; without Node only the modules.
 pub(crate) fn build(compiler: Compiler) -> Outcome {
-    let module = build_module(compiler)?;
+    let own = compiler == Compiler::First && has_target();
+    let mut files = Vec::new();
+    for module in &npm::MODULES {
+        let built = if own {
+            with_own_compiler(module.feature)?
+        } else {
+            with_distribution_compiler(module.feature)?
+        };
+        let file = built.with_file_name(format!("{}-{}", module.feature, module.file));
+        fs::copy(&built, &file).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
+        check_file(&file)?;
+        files.push(file);
+    }
     match npm::node() {
-        Ok(()) => npm::build(&module),
+        Ok(()) => npm::build(&files),
         Err(command) => {
             eprintln!("SKIPPED: the npm package; to have it: {command}");
             Ok(())
@@ -45,18 +58,13 @@ pub(crate) fn build(compiler: Compiler) -> Outcome {
     }
 }
 
-/// Builds the module, fails if it needs anything from an operating system, and reports its size.
-fn build_module(compiler: Compiler) -> Outcome<PathBuf> {
-    let file = if compiler == Compiler::First && has_target() {
-        with_own_compiler()?
-    } else {
-        with_distribution_compiler()?
-    };
-    let module = fs::read(&file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
+/// Fails if the module needs anything from an operating system, and reports its size.
+fn check_file(file: &Path) -> Outcome {
+    let module = fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))?;
     let imports = imports(&module).map_err(|error| format!("{}: {error}", file.display()))?;
     check(&imports)?;
     eprintln!("{}: {} bytes, {} imports, none from `env`", file.display(), module.len(), imports.len());
-    Ok(file)
+    Ok(())
 }
 
 fn has_target() -> bool {
@@ -81,14 +89,12 @@ fn has_standard_library() -> bool {
     files.any(|file| file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
-fn with_own_compiler() -> Outcome<PathBuf> {
-    shell::run(&mut shell::cargo(&format!(
-        "build --profile wasm --package mirrorscope-wasm --target {TARGET}"
-    )))?;
+fn with_own_compiler(feature: &str) -> Outcome<PathBuf> {
+    shell::run(&mut shell::cargo(&format!("{BUILD} {feature} --target {TARGET}")))?;
     Ok(shell::target_dir().join(FILE))
 }
 
-fn with_distribution_compiler() -> Outcome<PathBuf> {
+fn with_distribution_compiler(feature: &str) -> Outcome<PathBuf> {
     if install::debian(DEBIAN_PACKAGES, distribution_is_complete).is_err() {
         return Err(format!(
             "no compiler here can build for {TARGET}; install one with either of\n  \
@@ -98,7 +104,7 @@ fn with_distribution_compiler() -> Outcome<PathBuf> {
     }
     let target_dir = shell::target_dir().join("wasm-distro");
     eprintln!("building with Debian's compiler; the first time takes some minutes");
-    shell::run(&mut distribution_cargo(&target_dir))?;
+    shell::run(&mut distribution_cargo(feature, &target_dir))?;
     Ok(target_dir.join(FILE))
 }
 
@@ -108,8 +114,8 @@ fn distribution_is_complete() -> bool {
     sources.is_file() && programs.iter().all(|program| Path::new(program).is_file())
 }
 
-fn distribution_cargo(target_dir: &Path) -> Command {
-    let mut cargo = shell::command("/usr/bin/cargo", "build --profile wasm --package mirrorscope-wasm");
+fn distribution_cargo(feature: &str, target_dir: &Path) -> Command {
+    let mut cargo = shell::command("/usr/bin/cargo", &format!("{BUILD} {feature}"));
     cargo.args(["-Z", "build-std=std,panic_abort", "--target", TARGET]);
     // What the calling cargo set for its own compiler would mislead this one.
     for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {

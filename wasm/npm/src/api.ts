@@ -7,5 +7,6 @@ export { AwsJsonError, CaptureError, FilterError, MirrorscopeError, NotInitialis
 export { checkFilter, completeFilter } from './filter.js';
 export { dissect } from './packet.js';
 export { init, initSync, isReady, memoryBytes, type ModuleSource, version } from './runtime.js';
+export { initReports } from './reports.js';
 export type { RandomAccess, Source } from './sources.js';
 export type * from './types.js';

@@ -1,10 +1,10 @@
 /** AWS mirror filters, explained, checked and suggested offline, from what the AWS CLI prints. */
-import type { RawInventory } from './bindings.js';
-import { Engine, throwFilter } from './engine.js';
+import type { RawInventory } from './bindings-reports.js';
 import { AwsJsonError, MirrorscopeError } from './errors.js';
-import { ready } from './runtime.js';
+import { reporter, reports } from './reports.js';
 import type { Source } from './sources.js';
 import { drain } from './drain.js';
+import { throwFilter } from './engine.js';
 import type { PassOptions } from './types.js';
 
 /** What `aws ec2 describe-traffic-mirror-*` and `describe-network-interfaces` print, as text, octets or parsed. */
@@ -29,15 +29,15 @@ export interface Suggestion extends AwsReport {
 }
 
 /** Faults in mirror filters, sessions and targets. */
-export function lint(...json: AwsJson[]): AwsReport {
+export function lint(...json: AwsJson[]): Promise<AwsReport> {
   return withInventory(json, (inventory) => JSON.parse(inventory.lint()) as AwsReport);
 }
 
 /** Which rule of which mirror filter the packets of a capture match. */
 export async function explain(source: Source, json: AwsJson | AwsJson[], options: PassOptions = {}): Promise<AwsReport> {
-  const engine = new Engine(options);
+  const engine = await reporter(options);
   try {
-    withInventory(list(json), (inventory) => engine.raw.setExplain(inventory));
+    await withInventory(list(json), (inventory) => engine.raw.setExplain(inventory));
     await drain(engine, source, options);
     return JSON.parse(engine.raw.takeExplanation() ?? 'null') as AwsReport;
   } finally {
@@ -52,10 +52,11 @@ export async function suggest(
   json: AwsJson | AwsJson[] = [],
   options: PassOptions = {},
 ): Promise<Suggestion> {
-  const engine = new Engine(options);
+  const engine = await reporter(options);
   try {
     const [drops, expression] = 'drop' in goal ? [true, goal.drop] : [false, goal.keep];
-    withInventory(list(json), (inventory) => throwFilter(engine.raw.setSuggest(drops, expression, inventory)));
+    const fault = await withInventory(list(json), (inventory) => engine.raw.setSuggest(drops, expression, inventory));
+    throwFilter(fault);
     await drain(engine, source, options);
     return JSON.parse(engine.raw.takeSuggestion() ?? 'null') as Suggestion;
   } finally {
@@ -67,8 +68,8 @@ function list(json: AwsJson | AwsJson[]): AwsJson[] {
   return Array.isArray(json) ? (json as AwsJson[]) : [json];
 }
 
-function withInventory<T>(files: AwsJson[], use: (inventory: RawInventory) => T): T {
-  const inventory = new (ready().RawInventory)();
+async function withInventory<T>(files: AwsJson[], use: (inventory: RawInventory) => T): Promise<T> {
+  const inventory = new (await reports()).bindings.RawInventory();
   try {
     for (const file of files) {
       const fault = inventory.add(octets(file));

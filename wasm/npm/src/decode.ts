@@ -103,7 +103,7 @@ export function print(source: Source, options: PrintOptions = {}): ReadableStrea
 }
 
 async function* printed(source: Source, options: PrintOptions): AsyncGenerator<Uint8Array, void, void> {
-  const engine = new Engine(options);
+  const engine = options.format === 'tcpdump' ? await (await import('./reports.js')).reporter(options) : new Engine(options);
   try {
     engine.print(options);
     for await (const _ of pass(engine, source, options)) {

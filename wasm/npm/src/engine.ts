@@ -1,51 +1,42 @@
-/** One decoder of the module with its options set, fed with chunks. What is pushed and pulled above is built on it. */
+/** One decoder of a module with its options set, fed with chunks. What is pushed and pulled above is built on it. */
 import type { RawDecoder } from './bindings.js';
 import { type Batch, view } from './columns.js';
 import { CaptureError, FilterError, MirrorscopeError } from './errors.js';
 import { moduleMemory, ready } from './runtime.js';
 import type { DecodeOptions, Flow, FlowCounters, FlowOptions, PrintOptions, Session, SessionId } from './types.js';
 
-/** Octets that the module takes at once. */
+/** Octets that a module takes at once. */
 const SPACE_LEN = 256 * 1024;
 const FULL = 1;
 const HUNGRY = 0;
 
-export class Engine {
-  readonly raw: RawDecoder;
+/** What the decoders of all modules have. */
+export type RawPass = Pick<
+  RawDecoder,
+  | 'setPorts' | 'setFilter' | 'setRange' | 'setOutput' | 'takeOutput' | 'space' | 'commit' | 'finish' | 'step' | 'damage'
+  | 'packets' | 'taken' | 'free'
+>;
+
+/** A pass over a capture: chunks in, and each time something is to be taken, a pause. */
+export class Pass<Raw extends RawPass = RawPass> {
+  readonly raw: Raw;
   done = false;
-  #seen: SessionId[] = [];
-  #addresses: Uint32Array | undefined;
+  readonly #memory: WebAssembly.Memory;
 
-  constructor(options: DecodeOptions) {
-    this.raw = new (ready().RawDecoder)();
-    try {
-      this.#configure(options);
-    } catch (error) {
-      this.raw.free();
-      throw error;
-    }
+  constructor(raw: Raw, memory: WebAssembly.Memory, options: DecodeOptions) {
+    this.raw = raw;
+    this.#memory = memory;
+    const { filter, skip = 0, count, genevePorts = [6081], vxlanPorts = [4789] } = options;
+    raw.setPorts(Uint16Array.from(genevePorts), Uint16Array.from(vxlanPorts));
+    raw.setRange(skip, count);
+    if (filter) this.check(raw.setFilter(filter));
   }
 
-  #configure(options: DecodeOptions): void {
-    const { filter, skip = 0, count, genevePorts = [6081], vxlanPorts = [4789], flows } = options;
-    this.raw.setPorts(Uint16Array.from(genevePorts), Uint16Array.from(vxlanPorts));
-    if (filter) throwFilter(this.raw.setFilter(filter));
-    this.raw.setRange(skip, count);
-    if (flows) this.#gatherFlows(flows === true ? {} : flows);
-  }
-
-  #gatherFlows(options: FlowOptions): void {
-    const { maxFlows = 1 << 18, top, tcpTimeout = 350, timeout = 120, keepDuplicates = false, sort = 'bytes' } = options;
-    const seed = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
-    if (!this.raw.setFlows(maxFlows, top, tcpTimeout, timeout, keepDuplicates, sort, seed)) {
-      throw new MirrorscopeError('SORT', `flows cannot be sorted by ${sort}`);
-    }
-  }
-
-  /** Fills columns of `rows` packets. */
-  fillColumns(rows: number): void {
-    this.raw.setColumns(rows);
-    this.#addresses = this.raw.columnAddresses();
+  /** Throws the error that the module returned as text, if it did, and gives the decoder back. */
+  check(fault: string | undefined): void {
+    if (fault === undefined) return;
+    this.free();
+    throwFilter(fault);
   }
 
   /** Prints packets. */
@@ -62,7 +53,7 @@ export class Engine {
     for (let at = 0; at < chunk.length && !this.done; at += SPACE_LEN) {
       const part = chunk.subarray(at, at + SPACE_LEN);
       const address = this.raw.space(part.length);
-      new Uint8Array(moduleMemory().buffer, address, part.length).set(part);
+      new Uint8Array(this.#memory.buffer, address, part.length).set(part);
       this.raw.commit(part.length);
       yield* this.#steps();
     }
@@ -90,12 +81,51 @@ export class Engine {
     }
   }
 
+  /** Empties what is full, once it was read. */
+  taken(): void {}
+
+  damage(): CaptureError | undefined {
+    const text = this.raw.damage();
+    return text === undefined ? undefined : new CaptureError(JSON.parse(text) as ConstructorParameters<typeof CaptureError>[0]);
+  }
+
+  free(): void {
+    this.raw.free();
+  }
+}
+
+/** A pass that also fills columns and counts sessions and flows. */
+export class Engine extends Pass<RawDecoder> {
+  #seen: SessionId[] = [];
+  #addresses: Uint32Array | undefined;
+
+  constructor(options: DecodeOptions) {
+    const memory = moduleMemory();
+    super(new (ready().RawDecoder)(), memory, options);
+    if (options.flows) this.#gatherFlows(options.flows === true ? {} : options.flows);
+  }
+
+  #gatherFlows(options: FlowOptions): void {
+    const { maxFlows = 1 << 18, top, tcpTimeout = 350, timeout = 120, keepDuplicates = false, sort = 'bytes' } = options;
+    const seed = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
+    if (!this.raw.setFlows(maxFlows, top, tcpTimeout, timeout, keepDuplicates, sort, seed)) {
+      this.free();
+      throw new MirrorscopeError('SORT', `flows cannot be sorted by ${sort}`);
+    }
+  }
+
+  /** Fills columns of `rows` packets. */
+  fillColumns(rows: number): void {
+    this.raw.setColumns(rows);
+    this.#addresses = this.raw.columnAddresses();
+  }
+
   /** The columns as they lie in the module's memory; call `taken` when they were read. */
   batch(): Batch {
     return view(this.#addresses ?? new Uint32Array(), this.raw.rows(), this.sessionsSeen());
   }
 
-  taken(): void {
+  override taken(): void {
     this.raw.clearColumns();
   }
 
@@ -118,15 +148,6 @@ export class Engine {
   flowCounters(): FlowCounters | undefined {
     const text = this.raw.flowCounters();
     return text === undefined ? undefined : (JSON.parse(text) as FlowCounters);
-  }
-
-  damage(): CaptureError | undefined {
-    const text = this.raw.damage();
-    return text === undefined ? undefined : new CaptureError(JSON.parse(text) as ConstructorParameters<typeof CaptureError>[0]);
-  }
-
-  free(): void {
-    this.raw.free();
   }
 }
 

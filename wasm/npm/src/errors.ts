@@ -18,8 +18,8 @@ export class MirrorscopeError extends Error {
 
 /** The decoder was used before it was loaded. */
 export class NotInitialisedError extends MirrorscopeError {
-  constructor(message: string) {
-    super('NOT_INITIALISED', message, 'await init()');
+  constructor(message: string, hint = 'await init()') {
+    super('NOT_INITIALISED', message, hint);
     this.name = 'NotInitialisedError';
   }
 }

@@ -1,7 +1,10 @@
 /** The entry for Node, Deno and Bun: ready on import. */
 import { readFileSync } from 'node:fs';
-import { initSync } from './runtime.js';
+import { initSync, type ModuleFile, setStandardSource } from './runtime.js';
 
-initSync(readFileSync(new URL('./mirrorscope.wasm', import.meta.url)));
+const read = (file: ModuleFile): Uint8Array<ArrayBuffer> => readFileSync(new URL(`./${file}`, import.meta.url));
+
+initSync(read('mirrorscope.wasm'));
+setStandardSource(read);
 
 export * from './api.js';

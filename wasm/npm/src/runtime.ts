@@ -7,11 +7,22 @@ export type ModuleSource = WebAssembly.Module | BufferSource | URL | string | Re
 
 let memory: WebAssembly.Memory | undefined;
 let loading: Promise<void> | undefined;
-let standard: (() => ModuleSource | Promise<ModuleSource>) | undefined;
+let standard: ((file: ModuleFile) => ModuleSource | Promise<ModuleSource>) | undefined;
 
-/** The entry says what `init()` without an argument loads. */
-export function setStandardSource(source: () => ModuleSource | Promise<ModuleSource>): void {
-  standard = source;
+/** The modules of the package. */
+export type ModuleFile = 'mirrorscope.wasm' | 'reports.wasm';
+
+/** The entry says where modules lie that nobody brought; the first word counts, so that Node's worker reads files. */
+export function setStandardSource(source: (file: ModuleFile) => ModuleSource | Promise<ModuleSource>): void {
+  standard ??= source;
+}
+
+/** Where the second module lies. */
+export function reportsSource(): ModuleSource | Promise<ModuleSource> {
+  if (!standard) {
+    throw new NotInitialisedError('this needs the second module of mirrorscope/slim', 'await initReports(source of mirrorscope/reports.wasm)');
+  }
+  return standard('reports.wasm');
 }
 
 /**
@@ -30,7 +41,7 @@ export function init(source?: ModuleSource | Promise<ModuleSource>): Promise<voi
 }
 
 async function load(source?: ModuleSource | Promise<ModuleSource>): Promise<void> {
-  const from = await (source ?? standard?.());
+  const from = await (source ?? standard?.('mirrorscope.wasm'));
   if (from === undefined) {
     throw new NotInitialisedError('init() of mirrorscope/slim needs the module, its octets or its address');
   }

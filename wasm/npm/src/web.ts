@@ -1,6 +1,4 @@
 /** The entry for browsers and bundlers: `await init()` fetches the module that lies beside this file. */
-import { setStandardSource } from './runtime.js';
-
-setStandardSource(() => new URL('./mirrorscope.wasm', import.meta.url));
+import './beside.js';
 
 export * from './api.js';

@@ -1,12 +1,10 @@
 /** What runs inside the worker: the same functions, asked for by message. One message of a call carries one batch. */
+import './beside.js';
 import { decode, print, summarise } from './decode.js';
 import { MirrorscopeError } from './errors.js';
 import { explain, suggest } from './aws.js';
 import { init, type ModuleSource } from './runtime.js';
 import type { Answer, Call, Request } from './protocol.js';
-import { setStandardSource } from './runtime.js';
-
-setStandardSource(() => new URL('./mirrorscope.wasm', import.meta.url));
 
 /** What is running, by the number of its call. */
 const running = new Map<number, { abort: AbortController; next?: () => void }>();

@@ -171,8 +171,8 @@ test('mirror filters are explained, checked and suggested', async () => {
   const explained = await explain(PING, filters);
   assert.equal(explained.report.filters[0].accepted.packets, 63);
   assert.equal((await explain(SSM, filters)).report.filters[0].accepted.packets, 0);
-  assert.ok(Array.isArray(lint(filters).report.findings));
+  assert.ok(Array.isArray((await lint(filters)).report.findings));
   const suggestion = await suggest(PING, { drop: 'icmp' });
   assert.ok(suggestion.exact && suggestion.cli.includes('aws ec2'));
-  assert.throws(() => lint('{"TrafficMirrorFilters": ['), { code: 'AWS_JSON', line: 1 });
+  await assert.rejects(() => lint('{"TrafficMirrorFilters": ['), { code: 'AWS_JSON', line: 1 });
 });
