@@ -110,6 +110,42 @@ fn broken_json_is_named_with_file_line_and_column() {
 }
 
 #[test]
+fn one_bad_value_is_a_finding_and_the_rest_of_the_file_is_checked_and_explained() {
+    let text = fs::read_to_string(describe("traffic-mirror-filters")).expect("the sample");
+    let broken = text.replacen("\"Protocol\": 6", "\"Protocol\": 300", 1);
+    assert_ne!(text, broken);
+    let file = temporary("one-bad-value.json", broken.as_bytes());
+    let file = file.to_string_lossy();
+    let output = run(&["aws", "lint", "--json", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let errors: Vec<_> = findings.iter().filter(|finding| finding["severity"] == "error").collect();
+    let [error] = &errors[..] else { panic!("{errors:?}") };
+    assert_eq!(error["code"], "value-unreadable");
+    assert!(error["subject"].as_str().is_some_and(|id| id.starts_with("tmfr-")), "{error}");
+    assert!(error["reason"].as_str().is_some_and(|reason| reason.contains("Protocol is 300")), "{error}");
+    let output = run(&["aws", "explain", &path(WEB), "--filters", &file]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("could not be read and is left out"), "{text}");
+}
+
+#[test]
+fn keeping_what_no_rule_sees_loses_none_of_it() {
+    let capture = Path::new(env!("CARGO_TARGET_TMPDIR")).join("aws-flags.pcap");
+    let capture = capture.to_string_lossy();
+    let made = run(&["send", "--generate", "--packets", "5000", "--flows", "300", "-q", "-w", &capture]);
+    assert!(made.status.success());
+    let filter = run(&["aws", "suggest", &capture, "--keep", "tcp[13]&2!=0", "--format", "json", "-q"]);
+    let filter = temporary("keep-syn.json", &filter.stdout);
+    let syns = ["aws", "explain", &capture, "tcp[13]&2!=0", "--filters", &filter.to_string_lossy(), "--json"];
+    let explained = json(&syns);
+    let filter = &explained["filters"][0];
+    assert!(filter["judged"]["packets"].as_u64() > Some(300), "{filter}");
+    assert_eq!(filter["accepted"], filter["judged"], "every SYN is kept");
+}
+
+#[test]
 fn names_take_the_place_of_addresses() {
     let enis = describe("network-interfaces");
     for command in ["read", "sessions"] {

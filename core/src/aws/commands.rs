@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     explain::Tally,
     inventory::{Action, Direction, MirrorFilter, PortRange, Rule},
-    suggest::{Goal, Suggestion},
+    suggest::{Goal, MAX_CELLS, Suggestion},
     table::{Align, Table, count, share, wrap},
 };
 
@@ -187,10 +187,20 @@ impl Suggestion {
                 self.seen.packets
             );
         }
-        let mut text = format!(
-            "It is not exact: {} packets are mirrored that should not be, {} are not that should be",
-            self.wrongly_kept.packets, self.wrongly_dropped.packets
-        );
+        let (extra, lost) = (self.wrongly_kept.packets, self.wrongly_dropped.packets);
+        let wanted = self.kept.packets - extra + lost;
+        let lost = match lost {
+            0 => "none is lost of those that should be".to_owned(),
+            _ => format!("{lost} ({}) are lost of those that should be", share(lost, wanted)),
+        };
+        let mut text = format!("It is not exact: {extra} packets are mirrored that should not be, {lost}");
+        if self.by_kind.packets > 0 {
+            let _ = write!(
+                text,
+                ", and {} beyond the first {MAX_CELLS} different ones were judged by another of their kind",
+                self.by_kind.packets
+            );
+        }
         if self.unchecked.packets > 0 {
             let _ = write!(text, ", {} were too many to be checked", self.unchecked.packets);
         }

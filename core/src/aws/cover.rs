@@ -2,7 +2,11 @@
 //!
 //! One side is listed, the other is the rest. Conditions (from [`super::probe`]) are chosen by how many listed
 //! packets each adds; rest packets that they take along become exceptions in front of them. Rules that are too many
-//! are joined where the joined rule takes no further rest packet along, and in the end the least are left out.
+//! are joined where the joined rule takes no further rest packet along, and in the end where it takes the least.
+//!
+//! A packet that is lost is worse than one too many: it can never be looked at, the other can be filtered out later.
+//! So a rule that rejects takes no packet along that is to be kept, unless one in front of it accepts that; rules that
+//! accept are widened until they hold all that is to be kept; and what does not fit into the budget is kept.
 
 use ipnet::IpNet;
 
@@ -10,7 +14,7 @@ use super::{
     explain::Tally,
     inventory::{Action, Direction, MirrorFilter, PortRange, Rule},
     rules::Match,
-    traffic::Traffic,
+    traffic::{Ports, Traffic},
 };
 
 /// Packets that are alike to a filter.
@@ -60,6 +64,9 @@ pub(super) fn build(plan: &Plan, cells: &[Cell], accept: &[Rule], reject: &[Rule
         let cells: Vec<&Cell> = cells.iter().filter(|cell| cell.traffic.direction == direction).collect();
         let conditions = of_direction(listed, direction);
         let mut chosen = choose(&cells, &conditions, plan.listed, !plan.with_exceptions);
+        if plan.listed == Action::Accept {
+            complete(&mut chosen, &cells);
+        }
         let mut exceptions = Vec::new();
         if plan.with_exceptions {
             let taken = |cell: &&Cell| cell.weight(opposite) > 0 && matches_any(&chosen, &cell.traffic);
@@ -75,7 +82,7 @@ pub(super) fn build(plan: &Plan, cells: &[Cell], accept: &[Rule], reject: &[Rule
     }
     let budget = plan.max_rules.saturating_sub(finals.len());
     join_until(&mut fronts, cells, budget);
-    leave_out(&mut fronts, cells, budget);
+    shrink(&mut fronts, cells, budget);
     numbered(fronts, finals)
 }
 
@@ -106,8 +113,8 @@ fn matches_any(rules: &[Rule], traffic: &Traffic) -> bool {
     rules.iter().any(|rule| rule.matches(traffic) == Match::Yes)
 }
 
-/// Greedy cover of the cells that weigh for `action`. A strict one takes no condition that matches more packets of
-/// the other side than of its own.
+/// Greedy cover of the cells that weigh for `action`. A strict one takes no condition to accept that matches more
+/// packets of the other side than of its own, and none to reject that matches any.
 fn choose(cells: &[&Cell], conditions: &[Rule], action: Action, is_strict: bool) -> Vec<Rule> {
     let other = opposite(action);
     let mut matched: Vec<Vec<usize>> = Vec::new();
@@ -126,7 +133,11 @@ fn choose(cells: &[&Cell], conditions: &[Rule], action: Action, is_strict: bool)
         };
         let worth = |at: &usize| {
             let gain = gain(*at);
-            gain > 0 && (!is_strict || against[*at] < gain)
+            let is_worth = match action {
+                Action::Accept => against[*at] < gain,
+                Action::Reject => against[*at] == 0,
+            };
+            gain > 0 && (!is_strict || is_worth)
         };
         let best = (0..conditions.len()).filter(worth).max_by_key(|at| {
             (
@@ -140,6 +151,42 @@ fn choose(cells: &[&Cell], conditions: &[Rule], action: Action, is_strict: bool)
         chosen.push(conditions[best].clone());
     }
     chosen
+}
+
+/// Adds the rules without which packets to keep would be lost: one for each family, as narrow as can be.
+fn complete(chosen: &mut Vec<Rule>, cells: &[&Cell]) {
+    let mut missing: Vec<Rule> = Vec::new();
+    for cell in cells {
+        if cell.keep.packets == 0
+            || matches_any(chosen, &cell.traffic)
+            || matches_any(&missing, &cell.traffic)
+        {
+            continue;
+        }
+        let rule = exactly(&cell.traffic);
+        match missing.iter_mut().find_map(|known| Some((hull(known, &rule)?, known))) {
+            Some((joined, known)) => *known = joined,
+            None => missing.push(rule),
+        }
+    }
+    chosen.extend(missing);
+}
+
+/// The rule that matches this packet and what looks like it to a filter.
+fn exactly(traffic: &Traffic) -> Rule {
+    let ports = match traffic.ports {
+        Ports::Known { src, dst } => Some((src, dst)),
+        Ports::None | Ports::Hidden => None,
+    };
+    let only = |port| PortRange { from: port, to: port };
+    Rule {
+        protocol: Some(traffic.protocol),
+        source_ports: ports.map(|(src, _)| only(src)),
+        destination_ports: ports.map(|(_, dst)| only(dst)),
+        source: Some(traffic.src.into()),
+        destination: Some(traffic.dst.into()),
+        ..everything(traffic.direction, traffic.is_ipv6())
+    }
 }
 
 /// Fields that a rule restricts, and how far.
@@ -184,6 +231,7 @@ fn everything(direction: Direction, is_ipv6: bool) -> Rule {
         destination_ports: None,
         source: Some(any),
         destination: Some(any),
+        faults: Vec::new(),
     }
 }
 
@@ -243,19 +291,51 @@ fn supernet(left: IpNet, right: IpNet) -> Option<IpNet> {
     Some(net)
 }
 
-/// Leaves out the rules that decide the fewest packets, until `budget` is kept.
-fn leave_out(lists: &mut [Vec<Rule>], cells: &[Cell], budget: usize) {
+/// Makes do with `budget` rules: leaves out rules that reject, and joins such that accept, whichever keeps the fewest
+/// packets more.
+fn shrink(lists: &mut [Vec<Rule>], cells: &[Cell], budget: usize) {
     while lists.iter().map(Vec::len).sum::<usize>() > budget {
-        let weight = |rule: &Rule| -> u64 {
-            let Some(action) = rule.action else { return 0 };
-            let matched = cells.iter().filter(|cell| rule.matches(&cell.traffic) == Match::Yes);
-            matched.map(|cell| cell.weight(action)).sum()
-        };
-        let places =
-            lists.iter().enumerate().flat_map(|(list, rules)| (0..rules.len()).map(move |at| (list, at)));
-        let Some((list, at)) = places.min_by_key(|(list, at)| weight(&lists[*list][*at])) else { return };
-        lists[list].remove(at);
+        let steps = lists.iter().enumerate().filter_map(|(list, rules)| {
+            let (cost, step) = cheapest(rules, cells)?;
+            Some((cost, list, step))
+        });
+        let Some((_, list, step)) = steps.min_by_key(|(cost, ..)| *cost) else { return };
+        match step {
+            Step::LeaveOut(at) => drop(lists[list].remove(at)),
+            Step::Join(first, second, joined) => {
+                lists[list][first] = joined;
+                lists[list].remove(second);
+            }
+        }
     }
+}
+
+/// One rule fewer.
+enum Step {
+    LeaveOut(usize),
+    Join(usize, usize, Rule),
+}
+
+/// The way to one rule fewer in a list that keeps the fewest packets more, and their number.
+fn cheapest(rules: &[Rule], cells: &[Cell]) -> Option<(u64, Step)> {
+    if rules.first()?.action == Some(Action::Reject) {
+        let weight = |at: &usize| -> u64 {
+            let matched = cells.iter().filter(|cell| rules[*at].matches(&cell.traffic) == Match::Yes);
+            matched.map(|cell| cell.drop.packets).sum()
+        };
+        let (weight, at) = (0..rules.len()).map(|at| (weight(&at), at)).min()?;
+        return Some((weight, Step::LeaveOut(at)));
+    }
+    let is_free = |cell: &&Cell| cell.drop.packets > 0 && !matches_any(rules, &cell.traffic);
+    let free: Vec<&Cell> = cells.iter().filter(is_free).collect();
+    let pairs =
+        (0..rules.len()).flat_map(|first| (first + 1..rules.len()).map(move |second| (first, second)));
+    let steps = pairs.filter_map(|(first, second)| {
+        let joined = hull(&rules[first], &rules[second])?;
+        let taken = free.iter().filter(|cell| joined.matches(&cell.traffic) == Match::Yes);
+        Some((taken.map(|cell| cell.drop.packets).sum(), Step::Join(first, second, joined)))
+    });
+    steps.min_by_key(|(cost, _)| *cost)
 }
 
 /// Numbers the rules of each direction 100, 200 and so on; the last ones that accept everything come at the end.

@@ -1,21 +1,24 @@
 //! Reads what `aws ec2 describe-traffic-mirror-filters|sessions|targets` and `describe-network-interfaces` print.
 //!
 //! A file may hold any of them, several one after another, and keys that are not known here. Missing fields are
-//! tolerated, wrong ones are not: a rule that was misread would explain the wrong thing. Every text is cleaned of
+//! tolerated. A wrong value spoils its rule, session or interface alone and is kept with it, so that nothing is explained
+//! by a rule that was misread. Every text is cleaned of
 //! control characters, because it ends on terminals and pages.
 
 use core::{fmt, net::IpAddr};
 
 use ipnet::IpNet;
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeOwned, Error as _},
-};
-use serde_json::error::Category;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-use super::inventory::{
-    Action, Direction, Interface, Inventory, MirrorFilter, MirrorSession, MirrorTarget, PortRange, Rule,
+use super::{
+    inventory::{
+        Action, Direction, Interface, Inventory, MirrorFilter, MirrorSession, MirrorTarget, PortRange, Rule,
+    },
+    json_error,
+    value::{Fault, Given, RuleNumber},
 };
+
+pub(crate) use super::value::Text;
 
 /// The longest file that is read, in octets: a full account (10,000 sessions, filters and targets, and ten times
 /// as many interfaces) prints less.
@@ -24,8 +27,6 @@ pub const MAX_JSON_LEN: usize = 256 << 20;
 pub const MAX_RULES_PER_FILTER: usize = 256;
 /// The most filters, sessions, targets or interfaces of one file.
 pub const MAX_ITEMS: usize = 500_000;
-/// The longest id, name or description that is kept, in characters. AWS allows 255.
-pub const MAX_TEXT_LEN: usize = 255;
 
 /// Why a file could not be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +96,10 @@ pub(crate) fn documents<T: DeserializeOwned>(
         ));
     }
     let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
+    if json.trim_ascii_start().starts_with(b"[") {
+        let message = "the file holds a list; AWS prints an object with the name of the list in it";
+        return Err(whole(message.into(), "save the output of the AWS CLI without --query"));
+    }
     let mut documents = 0;
     for document in serde_json::Deserializer::from_slice(json).into_iter() {
         each(document.map_err(|error| located(&error, what))?)?;
@@ -111,26 +116,20 @@ pub(crate) fn documents<T: DeserializeOwned>(
 
 /// The most JSON documents in one file.
 const MAX_DOCUMENTS: usize = 64;
-const NARROW: &str = "ask the AWS CLI for less, with --filters or with the ids";
 const WHAT: &str =
     "give the output of `aws ec2 describe-traffic-mirror-filters --output json`, or of its siblings";
+const NARROW: &str = "ask the AWS CLI for less, with --filters or with the ids";
 
 pub(crate) fn whole(message: String, hint: &'static str) -> DescribeError {
     DescribeError { line: 0, column: 0, message, hint }
 }
 
 fn located(error: &serde_json::Error, what: &'static str) -> DescribeError {
-    let text = error.to_string();
-    let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(message, _)| message);
-    let hint = match error.classify() {
-        Category::Eof => "the file ends early; save the whole output again",
-        Category::Syntax if error.line() == 1 && error.column() <= 1 => what,
-        Category::Syntax | Category::Io => {
-            "check for edits by hand, or save the output again with --output json"
-        }
-        Category::Data => "the value is not what AWS prints there; correct it or save the output again",
-    };
-    DescribeError { line: error.line(), column: error.column(), message: message.to_owned(), hint }
+    let (line, column) = (error.line(), error.column());
+    let (message, hint) = json_error::explained(error, what);
+    // Not even its beginning is JSON: it is another file.
+    let hint = if error.is_syntax() && line == 1 && column <= 1 { what } else { hint };
+    DescribeError { line, column, message, hint }
 }
 
 #[derive(Deserialize)]
@@ -206,7 +205,10 @@ fn add_loose_rules(filters: &mut Vec<MirrorFilter>, rules: Vec<WireRule>) {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(
+    rename_all = "PascalCase",
+    expecting = "a mirror filter, an object with TrafficMirrorFilterId and its rules"
+)]
 struct WireFilter {
     #[serde(default)]
     traffic_mirror_filter_id: Text,
@@ -237,58 +239,71 @@ impl WireFilter {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "a rule, an object with RuleNumber and RuleAction")]
 struct WireRule {
     #[serde(default)]
     traffic_mirror_filter_rule_id: Text,
     #[serde(default)]
     traffic_mirror_filter_id: Text,
-    #[serde(default, deserialize_with = "direction")]
-    traffic_direction: Option<Direction>,
-    rule_number: Option<u32>,
-    #[serde(default, deserialize_with = "action")]
-    rule_action: Option<Action>,
-    #[serde(default, deserialize_with = "protocol")]
-    protocol: Option<u8>,
+    #[serde(default)]
+    traffic_direction: Given<Direction>,
+    #[serde(default)]
+    rule_number: Given<RuleNumber>,
+    #[serde(default)]
+    rule_action: Given<Action>,
+    #[serde(default)]
+    protocol: Given<Option<u8>>,
     source_port_range: Option<WirePortRange>,
     destination_port_range: Option<WirePortRange>,
-    #[serde(default, deserialize_with = "cidr")]
-    source_cidr_block: Option<IpNet>,
-    #[serde(default, deserialize_with = "cidr")]
-    destination_cidr_block: Option<IpNet>,
+    #[serde(default)]
+    source_cidr_block: Given<IpNet>,
+    #[serde(default)]
+    destination_cidr_block: Given<IpNet>,
 }
 
 impl WireRule {
     fn into_rule(self, list: Direction) -> Rule {
+        let mut faults = Vec::new();
         Rule {
             id: self.traffic_mirror_filter_rule_id.0,
-            direction: self.traffic_direction.unwrap_or(list),
-            number: self.rule_number,
-            action: self.rule_action,
-            protocol: self.protocol,
-            source_ports: self.source_port_range.map(WirePortRange::into_range),
-            destination_ports: self.destination_port_range.map(WirePortRange::into_range),
-            source: self.source_cidr_block,
-            destination: self.destination_cidr_block,
+            direction: self.traffic_direction.or_fault("TrafficDirection", &mut faults).unwrap_or(list),
+            number: self.rule_number.or_fault("RuleNumber", &mut faults).map(|number| number.0),
+            action: self.rule_action.or_fault("RuleAction", &mut faults),
+            protocol: self.protocol.or_fault("Protocol", &mut faults).flatten(),
+            source_ports: self.source_port_range.map(|range| range.into_range(SOURCE_PORTS, &mut faults)),
+            destination_ports: self
+                .destination_port_range
+                .map(|range| range.into_range(DESTINATION_PORTS, &mut faults)),
+            source: self.source_cidr_block.or_fault("SourceCidrBlock", &mut faults),
+            destination: self.destination_cidr_block.or_fault("DestinationCidrBlock", &mut faults),
+            faults,
+        }
+    }
+}
+
+const SOURCE_PORTS: [&str; 2] = ["SourcePortRange.FromPort", "SourcePortRange.ToPort"];
+const DESTINATION_PORTS: [&str; 2] = ["DestinationPortRange.FromPort", "DestinationPortRange.ToPort"];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase", expecting = "a port range, an object with FromPort and ToPort")]
+struct WirePortRange {
+    #[serde(default)]
+    from_port: Given<u16>,
+    #[serde(default)]
+    to_port: Given<u16>,
+}
+
+impl WirePortRange {
+    fn into_range(self, [from, to]: [&'static str; 2], faults: &mut Vec<Fault>) -> PortRange {
+        PortRange {
+            from: self.from_port.or_fault(from, faults).unwrap_or(PortRange::ALL.from),
+            to: self.to_port.or_fault(to, faults).unwrap_or(PortRange::ALL.to),
         }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct WirePortRange {
-    from_port: Option<u16>,
-    to_port: Option<u16>,
-}
-
-impl WirePortRange {
-    fn into_range(self) -> PortRange {
-        PortRange { from: self.from_port.unwrap_or(0), to: self.to_port.unwrap_or(u16::MAX) }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "a mirror session, an object with TrafficMirrorSessionId")]
 struct WireSession {
     #[serde(default)]
     traffic_mirror_session_id: Text,
@@ -299,15 +314,19 @@ struct WireSession {
     #[serde(default)]
     network_interface_id: Text,
     owner_id: Option<Text>,
-    packet_length: Option<u32>,
-    session_number: Option<u32>,
-    virtual_network_id: Option<u32>,
+    #[serde(default)]
+    packet_length: Given<u32>,
+    #[serde(default)]
+    session_number: Given<u32>,
+    #[serde(default)]
+    virtual_network_id: Given<u32>,
     #[serde(default, deserialize_with = "or_default")]
     tags: Vec<WireTag>,
 }
 
 impl WireSession {
     fn into_session(self) -> MirrorSession {
+        let mut faults = Vec::new();
         MirrorSession {
             id: self.traffic_mirror_session_id.0,
             name: name(self.tags),
@@ -315,15 +334,16 @@ impl WireSession {
             filter_id: self.traffic_mirror_filter_id.0,
             interface_id: self.network_interface_id.0,
             owner_id: self.owner_id.map(|id| id.0),
-            packet_length: self.packet_length,
-            number: self.session_number,
-            vni: self.virtual_network_id,
+            packet_length: self.packet_length.or_fault("PacketLength", &mut faults),
+            number: self.session_number.or_fault("SessionNumber", &mut faults),
+            vni: self.virtual_network_id.or_fault("VirtualNetworkId", &mut faults),
+            faults,
         }
     }
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "a mirror target, an object with TrafficMirrorTargetId")]
 struct WireTarget {
     #[serde(default)]
     traffic_mirror_target_id: Text,
@@ -348,13 +368,14 @@ impl WireTarget {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "a network interface, an object with NetworkInterfaceId")]
 struct WireInterface {
     #[serde(default)]
     network_interface_id: Text,
     interface_type: Option<Text>,
     mac_address: Option<Text>,
-    private_ip_address: Option<IpAddr>,
+    #[serde(default)]
+    private_ip_address: Given<IpAddr>,
     #[serde(default, deserialize_with = "or_default")]
     private_ip_addresses: Vec<WireAddress>,
     #[serde(default, deserialize_with = "or_default")]
@@ -369,40 +390,54 @@ struct WireInterface {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "an object with an address")]
 struct WireAddress {
-    private_ip_address: Option<IpAddr>,
-    ipv6_address: Option<IpAddr>,
+    #[serde(default)]
+    private_ip_address: Given<IpAddr>,
+    #[serde(default)]
+    ipv6_address: Given<IpAddr>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "an object with a prefix")]
 struct WirePrefix {
-    ipv4_prefix: Option<IpNet>,
-    ipv6_prefix: Option<IpNet>,
+    #[serde(default)]
+    ipv4_prefix: Given<IpNet>,
+    #[serde(default)]
+    ipv6_prefix: Given<IpNet>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "an object with InstanceId")]
 struct WireAttachment {
     instance_id: Option<Text>,
 }
 
 impl WireInterface {
     fn into_interface(self) -> Interface {
-        let listed = self.private_ip_addresses.into_iter().chain(self.ipv6_addresses);
-        let listed = listed.filter_map(|address| address.private_ip_address.or(address.ipv6_address));
-        let mut addresses: Vec<IpAddr> = self.private_ip_address.into_iter().collect();
-        let primary = self.private_ip_address;
-        addresses.extend(listed.filter(|address| Some(*address) != primary));
-        let prefixes = self.ipv4_prefixes.into_iter().chain(self.ipv6_prefixes);
+        let mut faults = Vec::new();
+        let primary = self.private_ip_address.or_fault("PrivateIpAddress", &mut faults);
+        let mut addresses: Vec<IpAddr> = primary.into_iter().collect();
+        for listed in self.private_ip_addresses.into_iter().chain(self.ipv6_addresses) {
+            let private = listed.private_ip_address.or_fault("PrivateIpAddress", &mut faults);
+            let address = private.or(listed.ipv6_address.or_fault("Ipv6Address", &mut faults));
+            addresses.extend(address.filter(|address| Some(*address) != primary));
+        }
+        let mut prefixes = Vec::new();
+        for prefix in self.ipv4_prefixes.into_iter().chain(self.ipv6_prefixes) {
+            prefixes.extend(prefix.ipv4_prefix.or_fault("Ipv4Prefix", &mut faults));
+            prefixes.extend(prefix.ipv6_prefix.or_fault("Ipv6Prefix", &mut faults));
+        }
+        // The primary address is also listed: its fault is one.
+        faults.dedup();
         Interface {
             id: self.network_interface_id.0,
             name: name(self.tag_set),
             kind: self.interface_type.map(|kind| kind.0),
             mac: self.mac_address.and_then(|mac| parse_mac(&mac.0)),
             addresses,
-            prefixes: prefixes.filter_map(|prefix| prefix.ipv4_prefix.or(prefix.ipv6_prefix)).collect(),
+            prefixes,
+            faults,
             instance_id: self.attachment.and_then(|attachment| attachment.instance_id).map(|id| id.0),
         }
     }
@@ -418,7 +453,7 @@ fn parse_mac(text: &str) -> Option<[u8; 6]> {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
+#[serde(rename_all = "PascalCase", expecting = "a tag, an object with Key and Value")]
 struct WireTag {
     #[serde(default)]
     key: Text,
@@ -430,68 +465,8 @@ fn name(tags: Vec<WireTag>) -> Option<String> {
     tags.into_iter().find(|tag| tag.key.0 == "Name").map(|tag| tag.value.0).filter(|name| !name.is_empty())
 }
 
-/// A text that is safe to show: at most [`MAX_TEXT_LEN`] characters, none of them a control character or one that
-/// turns the direction of writing. `null` is the empty text.
-#[derive(Default)]
-pub(crate) struct Text(pub(crate) String);
-
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let text = Option::<String>::deserialize(from)?.unwrap_or_default();
-        let is_harmless = |c: char| {
-            !c.is_control()
-                && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        Ok(Self(
-            text.chars().take(MAX_TEXT_LEN).map(|c| if is_harmless(c) { c } else { '\u{fffd}' }).collect(),
-        ))
-    }
-}
-
 fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(from: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(from)?.unwrap_or_default())
-}
-
-fn direction<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Direction>, D::Error> {
-    word(from, "`ingress` or `egress`", &[("ingress", Direction::Ingress), ("egress", Direction::Egress)])
-}
-
-fn action<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Action>, D::Error> {
-    word(from, "`accept` or `reject`", &[("accept", Action::Accept), ("reject", Action::Reject)])
-}
-
-/// CloudFormation and old tools write these words in capitals.
-fn word<'de, D: Deserializer<'de>, T: Copy>(
-    from: D,
-    expected: &str,
-    words: &[(&str, T)],
-) -> Result<Option<T>, D::Error> {
-    let Some(Text(text)) = Option::<Text>::deserialize(from)?.filter(|text| !text.0.is_empty()) else {
-        return Ok(None);
-    };
-    let found = words.iter().find(|(word, _)| text.eq_ignore_ascii_case(word));
-    found
-        .map(|(_, value)| Some(*value))
-        .ok_or_else(|| D::Error::custom(format_args!("`{text}` is not {expected}")))
-}
-
-/// `-1` is how the rest of EC2 writes "all".
-fn protocol<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u8>, D::Error> {
-    match Option::<i64>::deserialize(from)? {
-        None | Some(-1) => Ok(None),
-        Some(number) => u8::try_from(number)
-            .map(Some)
-            .map_err(|_| D::Error::custom(format_args!("protocol {number} is not within 0 to 255"))),
-    }
-}
-
-fn cidr<'de, D: Deserializer<'de>>(from: D) -> Result<Option<IpNet>, D::Error> {
-    let Some(Text(text)) = Option::<Text>::deserialize(from)?.filter(|text| !text.0.is_empty()) else {
-        return Ok(None);
-    };
-    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    net.map(|net: IpNet| Some(net.trunc()))
-        .map_err(|_| D::Error::custom(format_args!("`{text}` is not a CIDR block such as 10.0.0.0/8")))
 }
 
 #[cfg(test)]
@@ -533,11 +508,9 @@ mod tests {
         let error = fails("{\n  \"TrafficMirrorFilters\": [\n    oops\n  ]\n}");
         assert_eq!((error.line, error.column), (3, 5));
         assert!(error.to_string().contains("\nhint: "), "{error}");
-        let error = fails(
-            "{\"TrafficMirrorFilters\":[{\"IngressFilterRules\":[\n{\"SourceCidrBlock\":\"10/8/8\"}]}]}",
-        );
+        let error = fails("{\"TrafficMirrorFilters\":[{\"IngressFilterRules\":[\n7]}]}");
         assert_eq!(error.line, 2);
-        assert!(error.message.contains("`10/8/8` is not a CIDR block"), "{error}");
+        assert!(error.message.contains("here stands a number; AWS prints a rule, an object"), "{error}");
         assert!(fails("{\"TrafficMirrorFilters\":[").hint.contains("ends early"));
         assert!(fails("").message.contains("empty"));
         assert!(fails("{}").message.contains("none of TrafficMirrorFilters"));
@@ -545,18 +518,32 @@ mod tests {
     }
 
     #[test]
-    fn values_of_the_wrong_type_or_size_are_errors() {
-        for rule in [
-            r#"{"Protocol":"tcp"}"#,
-            r#"{"Protocol":256}"#,
-            r#"{"Protocol":1e400}"#,
-            r#"{"RuleNumber":-1}"#,
-            r#"{"RuleNumber":99999999999999999999999999}"#,
-            r#"{"SourcePortRange":{"FromPort":65536}}"#,
-            r#"{"RuleAction":"mirror"}"#,
-            r#"{"TrafficDirection":[]}"#,
-            r#"[]"#,
+    fn a_wrong_value_is_a_fault_of_its_rule_alone() {
+        for (rule, field, found) in [
+            (r#"{"Protocol":"tcp"}"#, "Protocol", r#""tcp""#),
+            (r#"{"Protocol":300}"#, "Protocol", "300"),
+            (r#"{"RuleNumber":"100"}"#, "RuleNumber", r#""100""#),
+            (r#"{"RuleNumber":-1}"#, "RuleNumber", "-1"),
+            (r#"{"RuleNumber":18446744073709551615}"#, "RuleNumber", "18446744073709551615"),
+            (r#"{"SourcePortRange":{"FromPort":65536}}"#, "SourcePortRange.FromPort", "65536"),
+            (r#"{"RuleAction":"mirror"}"#, "RuleAction", r#""mirror""#),
+            (r#"{"TrafficDirection":[]}"#, "TrafficDirection", "a list"),
+            (r#"{"SourceCidrBlock":"10/8/8"}"#, "SourceCidrBlock", r#""10/8/8""#),
         ] {
+            let json = format!(
+                r#"{{"TrafficMirrorFilters":[{{"IngressFilterRules":[{rule},{{"RuleNumber":7}}]}}]}}"#
+            );
+            let rules = parse(json.as_bytes()).unwrap().filters.remove(0).rules;
+            let faults: Vec<_> = rules.iter().flat_map(|rule| &rule.faults).collect();
+            let [fault] = &faults[..] else { panic!("{rule}: {faults:?}") };
+            assert_eq!((fault.field, &*fault.found), (field, found));
+            assert!(rules.iter().any(|rule| rule.number == Some(7) && rule.faults.is_empty()));
+        }
+    }
+
+    #[test]
+    fn what_is_no_rule_at_all_and_numbers_without_end_are_errors() {
+        for rule in ["[]", "7", r#"{"Protocol":1e400}"#] {
             let json = format!(r#"{{"TrafficMirrorFilters":[{{"IngressFilterRules":[{rule}]}}]}}"#);
             assert_eq!(fails(&json).line, 1, "{rule}");
         }

@@ -12,6 +12,7 @@ use super::{
     join::{Join, Joined, Sources},
     rules::{Outcome, Verdict},
     traffic::{Evidence, Side, Traffic, captured_len, frame_len},
+    value::Fault,
 };
 use crate::packet::{Envelope, Packet};
 
@@ -73,7 +74,8 @@ pub struct FilterUse {
     pub unmatched: Tally,
     /// Packets that are mirrored for the DNS service; part of `accepted`.
     pub by_service: Tally,
-    /// Packets that showed no port to a rule that asked for one, and so may fare otherwise with AWS.
+    /// Packets that showed no port to a rule that asked for one, or that met a rule that could not be read, and so may
+    /// fare otherwise with AWS.
     pub in_doubt: Tally,
     /// Its rules in the order in which they are tried.
     pub rules: Vec<RuleUse>,
@@ -100,6 +102,9 @@ pub struct RuleUse {
     pub share: f64,
     /// Whether it decided nothing.
     pub never_matched: bool,
+    /// Its values that could not be read: it decides nothing, and what it might have decided is in doubt.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
 }
 
 /// Unmatched traffic of one kind.
@@ -322,6 +327,7 @@ impl FilterUse {
             decided: Tally::default(),
             share: 0.0,
             never_matched: true,
+            faults: rule.faults.clone(),
         });
         Self { id: filter.id.clone(), name: filter.name.clone(), rules: rules.collect(), ..Self::default() }
     }

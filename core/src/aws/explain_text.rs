@@ -161,12 +161,22 @@ impl FilterUse {
         if !never.is_empty() {
             wrap(out, "  ", &format!("Never matched: {}.", never.join(", ")));
         }
+        for rule in &self.rules {
+            for fault in &rule.faults {
+                wrap(out, "  ", &format!("{} could not be read and is left out: {fault}.", rule.short()));
+            }
+        }
         if self.in_doubt.packets > 0 {
-            let note = format!(
-                "{} packets show no port to a rule that asks for one (later fragments, other protocols); AWS does \
-                 not say what happens to them, here the rule does not match.",
-                self.in_doubt.packets
-            );
+            let why = match self.rules.iter().all(|rule| rule.faults.is_empty()) {
+                true => {
+                    "show no port to a rule that asks for one (later fragments, other protocols); AWS does not say \
+                     what happens to them, here the rule does not match"
+                }
+                false => {
+                    "may fare otherwise with AWS: they met a rule that could not be read, or show no port to one"
+                }
+            };
+            let note = format!("{} packets {why}.", self.in_doubt.packets);
             wrap(out, "  ", &note);
         }
         if !self.unmatched_groups.is_empty() {

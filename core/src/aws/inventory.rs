@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use ipnet::IpNet;
 use serde::Serialize;
 
-use super::gwlb::EndpointId;
+use super::{gwlb::EndpointId, value::Fault};
 
 /// Everything that is known, in the order in which it was read.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -82,6 +82,9 @@ pub struct Rule {
     pub source: Option<IpNet>,
     /// Destination addresses; `None` (AWS demands a value) for all.
     pub destination: Option<IpNet>,
+    /// Values that could not be read; a rule that has some is in doubt wherever it might match.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
 }
 
 /// A mirror filter.
@@ -118,6 +121,9 @@ pub struct MirrorSession {
     pub number: Option<u32>,
     /// The VNI.
     pub vni: Option<u32>,
+    /// Values that could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
 }
 
 /// A mirror target.
@@ -153,6 +159,9 @@ pub struct Interface {
     pub prefixes: Vec<IpNet>,
     /// `i-…` of the instance that it is attached to.
     pub instance_id: Option<String>,
+    /// Values that could not be read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
 }
 
 impl Inventory {

@@ -20,7 +20,10 @@ pub(super) fn filter(filter: &MirrorFilter, findings: &mut Vec<Finding>) {
     for direction in Direction::BOTH {
         let rules: Vec<&Rule> = filter.rules_of(direction).map(|(_, rule)| rule).collect();
         for rule in &rules {
-            alone(filter, rule, findings);
+            match rule.faults.is_empty() {
+                true => alone(filter, rule, findings),
+                false => unreadable(filter, rule, findings),
+            }
         }
         numbers(filter, &rules, findings);
         order(filter, &rules, findings);
@@ -64,6 +67,35 @@ fn modify(rule: &Rule, change: &str) -> String {
     )
 }
 
+/// Values that are not what AWS writes. Of the rule nothing else is said: one cause, one finding.
+fn unreadable(filter: &MirrorFilter, rule: &Rule, findings: &mut Vec<Finding>) {
+    for fault in &rule.faults {
+        let remedy = match rule.id.is_empty() {
+            true => CORRECT.to_owned(),
+            false => modify(rule, &option(fault.field)),
+        };
+        let code = ("value-unreadable", Severity::Error);
+        findings.push(finding(filter, rule, code, fault.to_string(), remedy));
+    }
+}
+
+/// The option of the AWS CLI that sets a field.
+fn option(field: &str) -> String {
+    match field {
+        "TrafficDirection" => "--traffic-direction ingress   # or egress".into(),
+        "RuleNumber" => "--rule-number N   # from 1 to 32766".into(),
+        "RuleAction" => "--rule-action accept   # or reject".into(),
+        "Protocol" => "--protocol 6   # TCP; 17 UDP, 1 ICMP".into(),
+        "SourceCidrBlock" => "--source-cidr-block 0.0.0.0/0".into(),
+        "DestinationCidrBlock" => "--destination-cidr-block 0.0.0.0/0".into(),
+        ports if ports.starts_with("Source") => "--source-port-range FromPort=N,ToPort=N".into(),
+        _ => "--destination-port-range FromPort=N,ToPort=N".into(),
+    }
+}
+
+/// What mends a value that AWS never wrote.
+pub(super) const CORRECT: &str = "correct the value in the file, or save the output of the AWS CLI again";
+
 fn whole(filter: &MirrorFilter, findings: &mut Vec<Finding>) {
     let count = filter.rules.len();
     if count > MAX_RULES {
@@ -74,7 +106,8 @@ fn whole(filter: &MirrorFilter, findings: &mut Vec<Finding>) {
     }
     let accepts =
         filter.rules.iter().any(|rule| rule.action == Some(Action::Accept) && !regions(rule).is_empty());
-    if !accepts && !filter.mirrors_amazon_dns {
+    let is_readable = filter.rules.iter().all(|rule| rule.faults.is_empty());
+    if !accepts && !filter.mirrors_amazon_dns && is_readable {
         let reason = "no rule can accept anything: a session with this filter mirrors nothing";
         let remedy = create(filter, Direction::Ingress, "0.0.0.0/0");
         findings.push(Finding::new(
@@ -98,6 +131,10 @@ fn create(filter: &MirrorFilter, direction: Direction, any: &str) -> String {
 
 /// What a direction leaves out altogether.
 fn coverage(filter: &MirrorFilter, direction: Direction, rules: &[&Rule], findings: &mut Vec<Finding>) {
+    if filter.rules.iter().any(|rule| !rule.faults.is_empty()) {
+        // What cannot be read may be just what is missing.
+        return;
+    }
     let accepting: Vec<_> = rules.iter().filter(|rule| rule.action == Some(Action::Accept)).collect();
     let has_any = filter.rules.iter().any(|rule| rule.action == Some(Action::Accept));
     let text = direction.text();

@@ -15,10 +15,12 @@ pub mod names;
 pub mod rules;
 pub mod suggest;
 pub mod traffic;
+pub mod value;
 
 mod commands;
 mod cover;
 mod explain_text;
+mod json_error;
 mod lint_rules;
 mod probe;
 mod space;

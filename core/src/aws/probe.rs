@@ -99,6 +99,7 @@ impl Probe<'_> {
             destination_ports,
             source: Some(source),
             destination: Some(destination),
+            faults: Vec::new(),
         }
     }
 

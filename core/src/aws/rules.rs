@@ -20,8 +20,8 @@ use super::{
 pub struct Verdict {
     /// Mirrored or not, and by which rule.
     pub outcome: Outcome,
-    /// The first rule (its index in the filter) whose port range the packet could neither meet nor miss, if there
-    /// was one before the outcome.
+    /// The first rule (its index in the filter) whose port range the packet could neither meet nor miss, or of which
+    /// a value could not be read, if there was one before the outcome.
     pub in_doubt: Option<usize>,
 }
 
@@ -45,7 +45,7 @@ pub enum Match {
     Yes,
     /// One of them does not.
     No,
-    /// All hold but the port range, and the packet shows no port.
+    /// All hold but the port range, and the packet shows no port; or some of them could not be read.
     InDoubt,
 }
 
@@ -71,8 +71,10 @@ impl MirrorFilter {
                 (Match::Yes, Some(Action::Reject)) => {
                     return Verdict { outcome: Outcome::Rejected(index), in_doubt };
                 }
-                (Match::InDoubt, Some(_)) => in_doubt = in_doubt.or(Some(index)),
-                (Match::No, _) | (_, None) => {}
+                (Match::InDoubt, action) if action.is_some() || !rule.faults.is_empty() => {
+                    in_doubt = in_doubt.or(Some(index));
+                }
+                (Match::No | Match::InDoubt, _) | (_, None) => {}
             }
         }
         Verdict { outcome: Outcome::Unmatched, in_doubt }
@@ -89,6 +91,9 @@ impl Rule {
             && is_within(self.destination, traffic.dst);
         if !fits {
             return Match::No;
+        }
+        if !self.faults.is_empty() {
+            return Match::InDoubt;
         }
         let is_met = |range: Option<PortRange>, port| range.is_none_or(|range| range.contains(port));
         match traffic.ports {
@@ -147,6 +152,7 @@ mod tests {
             destination_ports: None,
             source: source.parse().ok(),
             destination: None,
+            faults: Vec::new(),
         }
     }
 

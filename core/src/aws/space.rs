@@ -24,8 +24,11 @@ pub(super) struct Region {
     ranges: [(u128, u128); DIMENSIONS],
 }
 
-/// The packets that `rule` matches; empty if there are none.
+/// The packets that `rule` matches for certain; empty if there are none.
 pub(super) fn regions(rule: &Rule) -> Vec<Region> {
+    if !rule.faults.is_empty() {
+        return Vec::new();
+    }
     let has_ports = rule.source_ports.is_some() || rule.destination_ports.is_some();
     let protocols: Vec<(u128, u128)> = match rule.protocol {
         Some(protocol) if has_ports && protocol != TCP && protocol != UDP => Vec::new(),
@@ -141,6 +144,7 @@ mod tests {
             destination_ports: None,
             source: source.parse().ok(),
             destination: None,
+            faults: Vec::new(),
         })
     }
 
