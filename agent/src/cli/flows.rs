@@ -178,6 +178,12 @@ fn note(counters: &FlowCounters, left_out: LeftOut, args: &Args) {
             counters.not_ip
         );
     }
+    if counters.lone_fragments > 0 {
+        eprintln!(
+            "note: {} fragments came without their first one, and are counted without ports",
+            counters.lone_fragments
+        );
+    }
     if counters.evicted > 0 {
         eprintln!(
             "note: the table was full: {} flows ended early and may be in several parts",

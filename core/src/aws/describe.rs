@@ -133,7 +133,10 @@ fn located(error: &serde_json::Error, what: &'static str) -> DescribeError {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "PascalCase", expecting = "an object as the AWS CLI prints it")]
+#[serde(
+    rename_all = "PascalCase",
+    expecting = "an object with TrafficMirrorFilters, TrafficMirrorSessions and so on"
+)]
 struct Document {
     traffic_mirror_filters: Option<Vec<WireFilter>>,
     traffic_mirror_filter_rules: Option<Vec<WireRule>>,
@@ -513,6 +516,7 @@ mod tests {
         assert!(error.message.contains("here stands a number; AWS prints a rule, an object"), "{error}");
         assert!(fails("{\"TrafficMirrorFilters\":[").hint.contains("ends early"));
         assert!(fails("").message.contains("empty"));
+        assert!(fails(" [1]").hint.contains("--query"));
         assert!(fails("{}").message.contains("none of TrafficMirrorFilters"));
         assert!(fails("TrafficMirrorFilters:").hint.contains("--output json"));
     }

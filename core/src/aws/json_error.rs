@@ -44,9 +44,12 @@ const KNOWN: [(&str, &str, Option<&str>); 17] = [
 
 /// From "invalid type: X, expected Y", where Y was said by the types of [`super::describe`].
 fn wrong_type(text: &str) -> String {
-    let Some((found, wanted)) =
-        text.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected "))
-    else {
+    let found_and_wanted = match text.strip_prefix("invalid length ") {
+        // An object may not be written as a list of its values.
+        Some(rest) => rest.split_once(", expected ").map(|(_, wanted)| ("sequence", wanted)),
+        None => text.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")),
+    };
+    let Some((found, wanted)) = found_and_wanted else {
         return match text.strip_prefix("duplicate field ") {
             Some(name) => format!("{name} stands twice in one object"),
             None => text.to_owned(),

@@ -101,6 +101,12 @@ pub fn complete(text: &str, cursor: usize, seen: &Seen<'_>) -> Vec<Completion> {
     found
 }
 
+/// The words that fit behind `text`.
+pub(crate) fn words_behind(text: &str) -> impl Iterator<Item = &'static str> + use<> {
+    let expected = expected_behind(text);
+    WORDS.iter().filter(move |row| expected.takes(row.word).is_some()).map(|row| row.text)
+}
+
 /// Where the word begins that the person is writing; a backslash belongs to it.
 fn begun_at(before: &str) -> usize {
     let word = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':' | b'\\');

@@ -5,7 +5,7 @@
 
 use super::arithmetic::Operand;
 use super::build::{self, Meaning, Qualifier, ValueKind};
-use super::complete::Expected;
+use super::complete::{self, Expected};
 use super::error::{FilterError, nearest};
 use super::lexer::{self, Kind, Symbol, Token};
 use super::tree::{Arithmetic, Direction, Expr, Joint, Leaf, Scope, Test};
@@ -489,7 +489,9 @@ impl<'t> Parser<'t> {
             }
             Kind::Name(_) => {
                 let error = FilterError::new(format!("unknown word `{}`", shortened(text)), span);
-                error.did_you_mean(nearest(text, usable_words()))
+                // A slip is looked for among the words that fit there, and only then among all.
+                let fitting = complete::words_behind(&self.text[..error.span.start]);
+                error.did_you_mean(nearest(text, fitting).or_else(|| nearest(text, usable_words())))
             }
             Kind::Number(_) | Kind::Dotted | Kind::Ipv6(_) | Kind::Mac(_) => {
                 FilterError::new(format!("`{text}` stands where {wanted} should"), span)

@@ -30,6 +30,8 @@ pub(crate) struct Arrival {
     pub(crate) flow_cookie: Option<u32>,
     /// Where its payload lies among those that were kept; empty where no name can be in it.
     pub(crate) payload: (u32, u32),
+    /// Whether its flow is to be noted where a trace is kept: not when it had to wait for another packet.
+    pub(crate) is_traced: bool,
     /// The index entry that probably leads to its flow.
     pub(crate) hint: Option<u32>,
 }

@@ -25,7 +25,7 @@ use super::{
     arrival::{self, Arrival, Payloads},
     duplicates::{Duplicates, Showing},
     entry::{Flow, MAX_SESSIONS},
-    fragments::Fragments,
+    fragments::{Fragments, Piece},
     idle::{Class, Idle},
     index::{self, Index},
     key::{Sighting, TCP, Tuple},
@@ -59,6 +59,8 @@ pub struct FlowCounters {
     pub orphans: u64,
     /// Octets of them.
     pub orphan_bytes: u64,
+    /// Later fragments whose first one did not come, which count with the flow of the ports 0.
+    pub lone_fragments: u64,
     /// Flows that began.
     pub flows: u64,
     /// Flows that were found to be another session's view of a flow, and joined to it.
@@ -92,6 +94,9 @@ impl FlowTable {
     pub fn new(mut options: FlowOptions) -> Self {
         options.max_flows = options.max_flows.clamp(1, LARGEST_MAX_FLOWS);
         let hasher = FixedState::with_seed(options.seed);
+        // Held longer, a fragment would end its own flow, which was seen meanwhile.
+        let hold_ns = options.tcp_idle_ns.min(options.other_idle_ns);
+        let fragments = Fragments::new(hasher.clone(), hold_ns);
         let duplicates =
             (!options.keep_duplicates).then(|| Duplicates::new(hasher.clone(), options.duplicate_capacity));
         Self {
@@ -100,7 +105,7 @@ impl FlowTable {
             slab: Slab::default(),
             idle: Idle::default(),
             sessions: SessionIndex::new(hasher.clone()),
-            fragments: Fragments::new(hasher.clone()),
+            fragments,
             duplicates,
             counters: FlowCounters::default(),
             swept_ns: i64::MIN,
@@ -129,12 +134,18 @@ impl FlowTable {
     }
 
     /// As [`FlowTable::observe`] with the same outcome for much less time, but the packet may wait for up to
-    /// [`BATCH_LEN`] others until it is counted. [`FlowTable::settle`] has it counted before. `false` for a packet of
-    /// no flow, which does not wait.
+    /// [`BATCH_LEN`] others until it is counted. [`FlowTable::settle`] has it counted before. `false` for a packet
+    /// whose flow will not be noted in a trace: it has none, or is a fragment that waits for its first one.
     #[inline]
     pub fn gather(&mut self, packet: &Packet<'_>, ended: &mut impl FnMut(FlowRecord)) -> bool {
-        let Some(arrival) = self.arrival(packet) else { return false };
-        self.waiting.push(arrival);
+        let Some((arrival, piece)) = self.arrival(packet) else { return false };
+        if let Some(piece) = piece {
+            if !self.put_together(piece, arrival) {
+                return false;
+            }
+        } else {
+            self.waiting.push(arrival);
+        }
         if self.waiting.len() >= BATCH_LEN {
             self.settle(ended);
         }
@@ -150,9 +161,12 @@ impl FlowTable {
         }
         for arrival in &waiting {
             let placed = self.enter(arrival, payloads.of(arrival), ended);
-            if let Some(trace) = &mut self.trace {
+            if let Some(trace) = self.trace.as_mut().filter(|_| arrival.is_traced) {
                 trace.placed.push(placed);
             }
+        }
+        if let Some(last) = waiting.last() {
+            self.give_up(Some(last.now_ns), ended);
         }
         waiting.clear();
         (self.waiting, self.payloads) = (waiting, payloads);
@@ -164,12 +178,14 @@ impl FlowTable {
     /// once in a second of theirs.
     pub fn expire(&mut self, now_ns: i64, ended: &mut impl FnMut(FlowRecord)) {
         self.settle(ended);
+        self.give_up(Some(now_ns), ended);
         self.sweep(now_ns, ended);
     }
 
     /// Ends every flow, as the input does, when the packets that wait are counted.
     pub fn finish(&mut self, ended: &mut impl FnMut(FlowRecord)) {
         self.settle(ended);
+        self.give_up(None, ended);
         for class in Class::ALL {
             while let Some(slot) = self.idle.first(class) {
                 let is_closed = class == Class::Closed;
@@ -203,7 +219,7 @@ impl FlowTable {
 
     /// Reads of a packet what will be counted; `None` where it is of no flow.
     #[inline]
-    fn arrival(&mut self, packet: &Packet<'_>) -> Option<Arrival> {
+    fn arrival(&mut self, packet: &Packet<'_>) -> Option<(Arrival, Option<Piece>)> {
         let now_ns = packet.record.timestamp_ns;
         let wire_len = packet.subject_len();
         self.counters.packets += 1;
@@ -214,17 +230,20 @@ impl FlowTable {
             return None;
         };
         let session = self.sessions.intern(Session::of(packet));
-        if sighting.fragment.is_some() {
-            self.fragments.resolve(session, &mut sighting, now_ns);
-        }
-        let tuple_hash = self.tuple_hash(&sighting.tuple);
+        let mut tuple_hash = self.tuple_hash(&sighting.tuple);
+        // A later fragment looks the same whether its ports are known or not.
         let showing = match &self.duplicates {
             Some(duplicates) if packet.mirror().is_some() => duplicates.showing(tuple_hash, &sighting),
             _ => Showing::default(),
         };
+        let mut piece = None;
+        if sighting.fragment.is_some() {
+            piece = self.fragments.resolve(session, &mut sighting, now_ns);
+            tuple_hash = self.tuple_hash(&sighting.tuple);
+        }
         let segment = arrival::segment(&sighting);
         let (payload_at, payload_len) = arrival::payload(&sighting, segment.as_ref());
-        Some(Arrival {
+        let arrival = Arrival {
             tuple: sighting.tuple,
             way: sighting.way,
             session,
@@ -238,8 +257,44 @@ impl FlowTable {
             segment,
             flow_cookie: packet.gwlb().and_then(|gwlb| gwlb.flow_cookie),
             payload: self.payloads.keep(&sighting, payload_at),
+            is_traced: true,
             hint: None,
-        })
+        };
+        Some((arrival, piece))
+    }
+
+    /// Has a fragment wait to be counted, and with a first one those that waited for it. `false` for a later one
+    /// whose first one is missing.
+    #[cold]
+    fn put_together(&mut self, piece: Piece, arrival: Arrival) -> bool {
+        match piece {
+            Piece::Known => self.waiting.push(arrival),
+            Piece::First(packet) => {
+                self.waiting.push(arrival);
+                let Self { fragments, waiting, .. } = self;
+                let Arrival { tuple, way, tuple_hash, now_ns, .. } = arrival;
+                fragments.release(packet, now_ns, |held| {
+                    waiting.push(Arrival { tuple, way, tuple_hash, ..held });
+                });
+            }
+            Piece::Lone(packet) => {
+                let held = Arrival { is_traced: false, ..arrival };
+                let given_up = self.fragments.hold(packet, held);
+                self.counters.lone_fragments += u64::from(given_up.is_some());
+                self.waiting.extend(given_up);
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Counts the fragments that have waited too long at the time `now_ns`, or at no time all of them.
+    fn give_up(&mut self, now_ns: Option<i64>, ended: &mut impl FnMut(FlowRecord)) {
+        while let Some(arrival) = self.fragments.overdue(now_ns) {
+            self.counters.lone_fragments += 1;
+            // Its time is past: no flow is idle because of it.
+            self.count(&arrival, &[], ended);
+        }
     }
 
     /// Reads what counting will touch, so that it is at hand then, and notes which flows it will probably be.
@@ -267,6 +322,11 @@ impl FlowTable {
         if self.swept_ns.abs_diff(arrival.now_ns) > SWEEP_NS {
             self.sweep(arrival.now_ns, ended);
         }
+        self.count(arrival, payload, ended)
+    }
+
+    #[inline]
+    fn count(&mut self, arrival: &Arrival, payload: &[u8], ended: &mut impl FnMut(FlowRecord)) -> Placed {
         if arrival.showing.fingerprint != 0
             && let Some(duplicates) = &mut self.duplicates
             && let Some(original) = duplicates.observe(arrival.session, arrival.showing, arrival.now_ns)

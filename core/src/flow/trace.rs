@@ -6,7 +6,7 @@
 /// What became of the packets that were counted, in the order in which they came.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    /// One entry for each packet that [`super::FlowTable::gather`] let wait.
+    /// One entry for each packet for which [`super::FlowTable::gather`] said so.
     pub placed: Vec<Placed>,
     /// Numbers of flows that were joined to another, and of that one.
     pub joined: Vec<(u32, u32)>,

@@ -172,6 +172,55 @@ fn later_fragments_count_with_their_flow() {
 }
 
 #[test]
+fn a_fragment_that_overtook_its_first_one_counts_with_its_flow() {
+    let first = Frame { fragment: 0x2000, ..Frame::udp(1, 2).id(9).payload(1000) };
+    let later = Frame { fragment: 125, ..first.clone() };
+    let other = later.clone().id(10);
+    let (flows, table) = flows_with(FlowOptions::default(), &[later.clone(), other, first.at_ms(5)]);
+    let packets: Vec<_> = flows.iter().map(|flow| (flow.client.port, flow.packets())).collect();
+    assert_eq!((packets, table.counters().lone_fragments), (vec![(1, 2), (0, 1)], 1));
+    let joined = &flows[0];
+    assert_eq!((joined.first_ns, joined.last_ns), (0, 5_000_000));
+}
+
+#[test]
+fn a_fragment_waits_no_longer_than_a_receiver_would_and_ends_no_flow() {
+    let first = Frame { fragment: 0x2000, ..Frame::udp(1, 2).id(9).payload(1000) };
+    let later = Frame { fragment: 125, ..first.clone() };
+    let (flows, table) = flows_with(FlowOptions::default(), &[later.clone(), first.clone().at_ms(30_001)]);
+    assert_eq!((flows.len(), table.counters().lone_fragments), (2, 1));
+    let options = FlowOptions { other_idle_ns: 2_000_000_000, ..FlowOptions::default() };
+    let busy = |ms| Frame::udp(7, 8).at_ms(ms);
+    let frames = [later, busy(0), busy(1_500), busy(2_500), busy(3_500), first.at_ms(4_000)];
+    let (flows, _) = flows_with(options, &frames);
+    assert!(flows.iter().any(|flow| flow.client.port == 7 && flow.packets() == 4), "{flows:?}");
+}
+
+#[test]
+fn both_ends_of_a_fragmented_packet_count_once_in_any_order() {
+    let first = Frame { fragment: 0x2000, ..Frame::udp(1, 2).id(9).payload(1000) };
+    let later = Frame { fragment: 125, ..first.clone() };
+    let far = [later.seen_by(7), first.seen_by(7)];
+    let flows = table_of(&[&[first, later][..], &far].concat());
+    assert_eq!((flows.len(), flows[0].packets()), (1, 2));
+    assert_eq!(flows[0].total(|direction| direction.duplicates), 2);
+}
+
+#[test]
+fn a_flood_of_lone_fragments_is_counted_and_not_kept() {
+    let mut table = FlowTable::new(FlowOptions::default());
+    let mut packets = 0;
+    for i in 0..5_000u16 {
+        let lone = Frame { fragment: 125, src: (i as u8, 0), ..Frame::udp(1, 2).id(i).payload(8) };
+        lone.show(&mut table, &mut |flow| packets += flow.packets());
+    }
+    let given_up = 5_000 - super::super::fragments::MAX_HELD as u64;
+    assert_eq!(table.counters().lone_fragments, given_up);
+    table.finish(&mut |flow| packets += flow.packets());
+    assert_eq!((packets, table.counters().lone_fragments), (5_000, 5_000));
+}
+
+#[test]
 fn the_name_and_the_time_to_answer_are_found() {
     let request = b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
     let len = request.len() as u32;
