@@ -37,16 +37,12 @@ impl fmt::Display for Fault {
 }
 
 /// A value as it was given.
+#[derive(Default)]
 pub(super) enum Given<T> {
+    #[default]
     Absent,
     Read(T),
     Wrong(String),
-}
-
-impl<T> Default for Given<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T: Awaited> Given<T> {
