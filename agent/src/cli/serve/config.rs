@@ -234,11 +234,7 @@ mod tests {
         let file = "workers = 3\nport = 7000\nqueue = 0x10\nouter = true\nrequire-sinks = false\n\
                     text = ['a', 'b']\nfilter = 'tcp port 443'\n";
         let all = gathered("all", file, &[], "").unwrap();
-        assert_eq!(
-            all,
-            "--workers=3 --port=7000 --queue=0x10 --outer --text=a --text=b tcp port 443"
-                .replace("0x10", "16")
-        );
+        assert_eq!(all, "tcp port 443 --outer --port=7000 --queue=16 --text=a --text=b --workers=3");
         let variables =
             [("MIRRORSCOPE_SERVE_PORT", "7001"), ("MIRRORSCOPE_SERVE_OUTER", "false"), ("HOME", "/")];
         let mixed = gathered("mixed", file, &variables, "--workers 5 --text c udp").unwrap();
