@@ -22,6 +22,7 @@ pub mod field;
 pub mod filter;
 pub mod flow;
 pub mod generate;
+pub mod index;
 pub mod layers;
 pub mod packet;
 pub mod record;

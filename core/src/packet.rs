@@ -118,19 +118,35 @@ impl<'a> Packet<'a> {
     }
 
     /// The identity of the mirror session, for a mirrored packet.
+    #[inline]
     pub fn mirror(&self) -> Option<&MirrorContext> {
-        match &self.envelope {
-            Envelope::Mirrored(context) => Some(context),
-            Envelope::Inline(_) | Envelope::Bare => None,
+        self.envelope.mirror()
+    }
+
+    /// What GWLB said of the packet, mirrored or inline.
+    #[inline]
+    pub fn gwlb(&self) -> Option<&GwlbContext> {
+        self.envelope.gwlb()
+    }
+}
+
+impl Envelope {
+    /// The identity of the mirror session, for a mirrored packet.
+    #[inline]
+    pub fn mirror(&self) -> Option<&MirrorContext> {
+        match self {
+            Self::Mirrored(context) => Some(context),
+            Self::Inline(_) | Self::Bare => None,
         }
     }
 
     /// What GWLB said of the packet, mirrored or inline.
+    #[inline]
     pub fn gwlb(&self) -> Option<&GwlbContext> {
-        match &self.envelope {
-            Envelope::Mirrored(context) => context.gwlb.as_ref(),
-            Envelope::Inline(context) => context.as_ref(),
-            Envelope::Bare => None,
+        match self {
+            Self::Mirrored(context) => context.gwlb.as_ref(),
+            Self::Inline(context) => context.as_ref(),
+            Self::Bare => None,
         }
     }
 }

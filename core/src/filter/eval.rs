@@ -11,8 +11,7 @@ use super::MAX_GENEVE;
 use super::build::{ETHERTYPE_ARP, ETHERTYPE_IP, ETHERTYPE_IPV6, ETHERTYPE_RARP, SAP_ISO, prefix_mask};
 use super::frame::{Answer, Beyond, Frame, Link, Place};
 use super::tree::{
-    Arithmetic, Base, Carrier, Comparison, Direction, Expr, Family, Joint, Leaf, Relation, Scope, Test,
-    Transport,
+    Arithmetic, Base, Carrier, Direction, Expr, Family, Joint, Leaf, Relation, Scope, Test, Transport,
 };
 use crate::packet::{Envelope, Packet};
 use crate::record::{LinkType, Record};
@@ -45,7 +44,7 @@ fn of_record<'a>(record: &Record<'a>) -> Frame<'a> {
 }
 
 /// VXLAN carries Ethernet always, Geneve what its header says.
-fn subject_link(packet: &Packet<'_>) -> Link {
+pub(super) fn subject_link(packet: &Packet<'_>) -> Link {
     use crate::layers::Layer;
     match packet.subject_layers().first().map(|span| span.layer) {
         Some(Layer::Ethernet) => Link::Ethernet,
@@ -120,14 +119,7 @@ impl<'p> Walk<'p> {
         }
         let left = self.number(&relation.left)?;
         let right = self.number(&relation.right)?;
-        Ok(match relation.comparison {
-            Comparison::Equal => left == right,
-            Comparison::NotEqual => left != right,
-            Comparison::Less => left < right,
-            Comparison::AtMost => left <= right,
-            Comparison::Greater => left > right,
-            Comparison::AtLeast => left >= right,
-        })
+        Ok(relation.comparison.holds(left, right))
     }
 
     fn number(&self, value: &Arithmetic) -> Answer<u32> {
@@ -195,26 +187,31 @@ impl<'p> Walk<'p> {
     /// What the tunnels say; false for a packet that came without them.
     fn tunnel(&self, test: &Test) -> bool {
         let Some(packet) = self.packet else { return false };
-        let mirror = packet.mirror();
-        match *test {
-            Test::Vni(vni) => mirror.is_some_and(|mirror| mirror.identity.vni == vni),
-            Test::Endpoint(endpoint_id) => {
-                packet.gwlb().is_some_and(|gwlb| gwlb.endpoint_id.0 == endpoint_id)
-            }
-            Test::Source(network, prefix_len) => mirror.is_some_and(|mirror| {
-                let source = match mirror.identity.source {
-                    IpAddr::V4(source) => source.to_ipv6_mapped(),
-                    IpAddr::V6(source) => source,
-                };
-                (u128::from(source) ^ network) & prefix_mask(prefix_len) == 0
-            }),
-            Test::Attachment(id) => packet.gwlb().is_some_and(|gwlb| gwlb.attachment_id == Some(id)),
-            Test::Cookie(cookie) => packet.gwlb().is_some_and(|gwlb| gwlb.flow_cookie == Some(cookie)),
-            Test::Mirrored => mirror.is_some(),
-            Test::Inline => matches!(packet.envelope, Envelope::Inline(_)),
+        match test {
             Test::Truncated => packet.stack.is_truncated(),
-            _ => false,
+            test => of_envelope(test, &packet.envelope),
         }
+    }
+}
+
+/// What the tunnels say of a packet that came so.
+pub(super) fn of_envelope(test: &Test, envelope: &Envelope) -> bool {
+    let mirror = envelope.mirror();
+    match *test {
+        Test::Vni(vni) => mirror.is_some_and(|mirror| mirror.identity.vni == vni),
+        Test::Endpoint(endpoint_id) => envelope.gwlb().is_some_and(|gwlb| gwlb.endpoint_id.0 == endpoint_id),
+        Test::Source(network, prefix_len) => mirror.is_some_and(|mirror| {
+            let source = match mirror.identity.source {
+                IpAddr::V4(source) => source.to_ipv6_mapped(),
+                IpAddr::V6(source) => source,
+            };
+            (u128::from(source) ^ network) & prefix_mask(prefix_len) == 0
+        }),
+        Test::Attachment(id) => envelope.gwlb().is_some_and(|gwlb| gwlb.attachment_id == Some(id)),
+        Test::Cookie(cookie) => envelope.gwlb().is_some_and(|gwlb| gwlb.flow_cookie == Some(cookie)),
+        Test::Mirrored => mirror.is_some(),
+        Test::Inline => matches!(envelope, Envelope::Inline(_)),
+        _ => false,
     }
 }
 
@@ -222,15 +219,15 @@ impl<'p> Walk<'p> {
 type PortTest = (Transport, Direction, u16, u16);
 
 /// One frame, read from one scope's headers on.
-struct At<'w> {
-    frame: &'w Frame<'w>,
-    scope: &'w Scope,
-    place: Place,
+pub(super) struct At<'w> {
+    pub(super) frame: &'w Frame<'w>,
+    pub(super) scope: &'w Scope,
+    pub(super) place: Place,
 }
 
 impl At<'_> {
     #[inline]
-    fn test(&self, test: &Test) -> Answer<bool> {
+    pub(super) fn test(&self, test: &Test) -> Answer<bool> {
         match *test {
             Test::LinkProtocol(protocol) => self.carries(protocol),
             Test::IpProtocol(family, protocol) => self.ip_protocol(family, protocol),
@@ -263,7 +260,7 @@ impl At<'_> {
     }
 
     #[inline]
-    fn carries(&self, protocol: u32) -> Answer<bool> {
+    pub(super) fn carries(&self, protocol: u32) -> Answer<bool> {
         self.frame.carries(protocol, self.scope, &self.place)
     }
 

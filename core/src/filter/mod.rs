@@ -33,6 +33,7 @@ mod frame;
 mod lexer;
 mod names;
 mod parser;
+pub(crate) mod partial;
 pub mod tree;
 mod values;
 mod words;

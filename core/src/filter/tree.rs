@@ -214,6 +214,22 @@ pub enum Comparison {
     AtLeast,
 }
 
+impl Comparison {
+    /// Whether it holds between two numbers.
+    #[inline]
+    #[must_use]
+    pub fn holds(self, left: u32, right: u32) -> bool {
+        match self {
+            Self::Equal => left == right,
+            Self::NotEqual => left != right,
+            Self::Less => left < right,
+            Self::AtMost => left <= right,
+            Self::Greater => left > right,
+            Self::AtLeast => left >= right,
+        }
+    }
+}
+
 /// A number of 32 bits that wraps, read from the packet or computed.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Arithmetic {

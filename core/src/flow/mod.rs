@@ -10,7 +10,7 @@
 //! cookie and the VXLAN source port are no part of it: they differ between the two directions of one flow. Two
 //! sessions' views of one flow become one flow when the same packet is seen in both (see [`duplicates`]).
 
-mod arrival;
+pub(crate) mod arrival;
 pub mod duplicates;
 pub mod entry;
 pub mod fragments;
@@ -21,7 +21,7 @@ pub mod options;
 mod recent;
 pub mod record;
 pub mod report;
-mod segment;
+pub(crate) mod segment;
 pub mod service;
 mod session_index;
 mod side;

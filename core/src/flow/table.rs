@@ -338,7 +338,11 @@ impl FlowTable {
             _ => (self.begin(arrival, ended), 0),
         };
         let flow = &mut self.slab[slot];
+        // Read only where somebody wants to know: it lies apart from what every packet touches.
+        let sent_again = |flow: &Flow| flow.connection.troubles[arrival.way as usize].retransmissions;
+        let before = self.trace.is_some().then(|| sent_again(flow));
         flow.observe(arrival, payload, place as u8);
+        let is_retransmission = before.is_some_and(|before| sent_again(flow) != before);
         let class = match flow.tuple.protocol {
             TCP if flow.connection.state.is_over() => Class::Closed,
             TCP => Class::Tcp,
@@ -346,7 +350,7 @@ impl FlowTable {
         };
         let number = flow.number;
         self.idle.touch(&mut self.slab, slot, class, arrival.now_ns);
-        Placed { flow: Some(number), is_duplicate: false }
+        Placed { flow: Some(number), is_duplicate: false, is_retransmission }
     }
 
     fn sweep(&mut self, now_ns: i64, ended: &mut impl FnMut(FlowRecord)) {
@@ -461,7 +465,7 @@ impl FlowTable {
                 self.counters.orphan_bytes += u64::from(arrival.wire_len);
             }
         }
-        Placed { flow: slot.map(|slot| self.slab[slot].number), is_duplicate: true }
+        Placed { flow: slot.map(|slot| self.slab[slot].number), is_duplicate: true, is_retransmission: false }
     }
 
     /// Makes one flow of `own`, the flow of this packet's session if it has one, and that of the session `original`.

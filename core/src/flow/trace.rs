@@ -19,6 +19,8 @@ pub struct Placed {
     pub flow: Option<u32>,
     /// Whether another session had mirrored the same packet before.
     pub is_duplicate: bool,
+    /// Whether it is a TCP segment with octets that were sent before.
+    pub is_retransmission: bool,
 }
 
 impl Trace {

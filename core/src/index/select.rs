@@ -1,0 +1,137 @@
+//! Which packets pass a filter, as far as the index can tell; for the rest their octets must be read.
+//!
+//! The filter is reduced once for each class ([`crate::filter::partial`]); then all rows are looked at, most of which
+//! need nothing but their class's answer.
+
+use crate::filter::{
+    Filter,
+    partial::{Facts, Rest},
+};
+
+use super::{
+    Index,
+    bits::{Bits, BitsBuilder},
+    columns::{Chunk, flag},
+};
+
+/// What a filter says of the packets of an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// The packets that pass.
+    pub passed: Bits,
+    /// The packets whose octets must be read to know.
+    pub open: Bits,
+}
+
+/// What is known of a class: no, yes, read the octets, or the rest with this number plus [`FIRST_REST`].
+type Verdict = u16;
+const NO: Verdict = 0;
+const YES: Verdict = 1;
+const READ: Verdict = 2;
+const FIRST_REST: Verdict = 3;
+
+/// Different rests that are told apart: filters leave a handful. Classes with further ones are read.
+const MAX_RESTS: usize = 256;
+
+impl Index {
+    /// Judges all packets that are there.
+    pub fn select(&self, filter: &Filter) -> Judged {
+        let (verdicts, rests) = self.verdicts(filter);
+        let (mut passed, mut open) =
+            (BitsBuilder::new(self.columns.first()), BitsBuilder::new(self.columns.first()));
+        for (_, chunk) in self.columns.chunks() {
+            for (at, class) in chunk.class.iter().enumerate() {
+                let verdict = verdicts.get(*class as usize).copied().unwrap_or(READ);
+                let verdict = match verdict {
+                    NO | YES | READ => verdict,
+                    rest => self.ask(rests.get(usize::from(rest - FIRST_REST)), chunk, at),
+                };
+                passed.push(verdict == YES);
+                open.push(verdict == READ);
+            }
+        }
+        Judged { passed: self.within(passed), open: self.within(open) }
+    }
+
+    /// The packets from one time to another, both included.
+    pub fn select_time(&self, from_ns: i64, to_ns: i64) -> Bits {
+        let is_within = |chunk: &Chunk, at: usize| {
+            chunk.timestamp_ns.get(at).is_some_and(|time| (from_ns..=to_ns).contains(time))
+        };
+        self.select_rows(is_within)
+    }
+
+    /// The packets with at least one of the bits of [`flag`].
+    pub fn select_flags(&self, bits: u16) -> Bits {
+        self.select_rows(|chunk, at| chunk.flags.get(at).is_some_and(|flags| flags & bits != 0))
+    }
+
+    /// The packets of the flows that `is_chosen` names; joined flows count as the one that they were joined to.
+    pub fn select_flows(&self, is_chosen: impl Fn(u32) -> bool) -> Bits {
+        self.select_rows(|chunk, at| chunk.flow(at).is_some_and(&is_chosen))
+    }
+
+    pub(crate) fn select_rows(&self, is_chosen: impl Fn(&Chunk, usize) -> bool) -> Bits {
+        let mut bits = BitsBuilder::new(self.columns.first());
+        for (_, chunk) in self.columns.chunks() {
+            (0..chunk.rows()).for_each(|at| bits.push(is_chosen(chunk, at)));
+        }
+        self.within(bits)
+    }
+
+    /// Without what a ring has given up but not yet thrown away.
+    fn within(&self, bits: BitsBuilder) -> Bits {
+        let bits = bits.finish();
+        if self.first() == self.columns.first() { bits } else { bits.and(&self.all()) }
+    }
+
+    fn verdicts<'f>(&self, filter: &'f Filter) -> (Vec<Verdict>, Vec<(Rest<'f>, bool)>) {
+        let mut rests: Vec<(Rest<'f>, bool)> = Vec::new();
+        let verdicts = (0..self.classes.len() as u32).map(|class| {
+            let Some(head) = self.classes.head(class, &self.sessions) else {
+                return if filter.tree().is_none() { YES } else { READ };
+            };
+            match Rest::of(filter.tree(), &head) {
+                Rest::Known(outcomes) => match outcomes.verdict() {
+                    Some(true) => YES,
+                    Some(false) => NO,
+                    None => READ,
+                },
+                rest => number(&mut rests, (rest, self.classes.is_bare(class, &self.sessions))),
+            }
+        });
+        (verdicts.collect(), rests)
+    }
+
+    /// What a filter leaves to be asked of a row.
+    fn ask(&self, rest: Option<&(Rest<'_>, bool)>, chunk: &Chunk, at: usize) -> Verdict {
+        let Some((rest, is_bare)) = rest else { return READ };
+        let cell = |column: &[u32]| column.get(at).copied().unwrap_or_default();
+        let flags = chunk.flags.get(at).copied().unwrap_or_default();
+        let record_len = cell(&chunk.original_len);
+        let facts = Facts {
+            // A filter takes a record without a tunnel for as long as the capture says.
+            subject_len: if *is_bare { record_len } else { cell(&chunk.subject_len) },
+            record_len,
+            is_truncated: flags & flag::TRUNCATED != 0,
+            tcp_flags: chunk.tcp_flags.get(at).copied().filter(|_| flags & flag::TCP_FLAGS != 0),
+        };
+        match rest.outcomes(&facts).verdict() {
+            Some(true) => YES,
+            Some(false) => NO,
+            None => READ,
+        }
+    }
+}
+
+fn number<'f>(rests: &mut Vec<(Rest<'f>, bool)>, rest: (Rest<'f>, bool)) -> Verdict {
+    let place = rests.iter().position(|known| *known == rest).unwrap_or_else(|| {
+        if rests.len() < MAX_RESTS {
+            rests.push(rest);
+            rests.len() - 1
+        } else {
+            MAX_RESTS
+        }
+    });
+    if place == MAX_RESTS { READ } else { FIRST_REST + place as Verdict }
+}
