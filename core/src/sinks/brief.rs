@@ -6,9 +6,12 @@
 //!
 //! The tunnels cost what tells one session from another: VNI, mirror source, and the end of the endpoint id.
 
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 
-use super::{line::Line, time::Clock};
+use super::{
+    line::Line,
+    time::{self, Clock, Precision, TimeStyle},
+};
 use crate::{
     app::{dns, http, tls},
     aws::{
@@ -82,35 +85,18 @@ impl<'a> BriefStyle<'a> {
     }
 
     fn subject(&self, packet: &Packet<'_>, line: &mut Line) {
-        let layers = packet.subject_layers();
-        for span in layers.iter().filter(|span| span.layer == Layer::Vlan) {
-            if let Some((_, _, id)) = vlan::tag(packet.stack.header(span)) {
-                line.str("vlan ").uint(id).byte(b' ');
+        around(packet, line);
+        match innermost_ip(packet) {
+            Some(layers) => {
+                addresses(packet, layers, line);
+                line.str(": ");
+                self.behind_addresses(packet, layers, line);
             }
-        }
-        // A tunnel inside the mirrored frame is worth a word; its innermost packet is what people look for.
-        let innermost = layers.iter().rposition(|span| packet.stack.addresses(span).is_some());
-        let first = layers.iter().position(|span| packet.stack.addresses(span).is_some());
-        match (first, innermost) {
-            (Some(first), Some(innermost)) => {
-                for span in layers[first..innermost].iter().filter(|span| is_tunnel(span.layer)) {
-                    line.str(span.layer.name()).byte(b' ');
-                }
-                self.ip(packet, &layers[innermost..], line);
-            }
-            _ => self.no_ip(packet, layers, line),
+            None => self.no_ip(packet, packet.subject_layers(), line),
         }
     }
 
-    fn ip(&self, packet: &Packet<'_>, layers: &[Span], line: &mut Line) {
-        let Some((src, dst)) = layers.first().and_then(|span| packet.stack.addresses(span)) else { return };
-        match layers.iter().find_map(|span| packet.stack.ports(span)) {
-            Some((src_port, dst_port)) => {
-                line.ip(src).byte(b'.').uint(src_port).str(" > ").ip(dst).byte(b'.').uint(dst_port)
-            }
-            None => line.ip(src).str(" > ").ip(dst),
-        };
-        line.str(": ");
+    fn behind_addresses(&self, packet: &Packet<'_>, layers: &[Span], line: &mut Line) {
         match layers.iter().find(|span| is_transport(span.layer)) {
             Some(span) => self.transport(packet, span, line),
             None => self.no_transport(packet, layers, line),
@@ -149,15 +135,11 @@ impl<'a> BriefStyle<'a> {
     /// IP without a transport layer that we read: a fragment, or a protocol by its number.
     fn no_transport(&self, packet: &Packet<'_>, layers: &[Span], line: &mut Line) {
         let Some(span) = layers.last() else { return };
-        let protocol = match span.layer {
-            Layer::Ipv4 => packet.stack.header(span).get(9),
-            Layer::Ipv6 => packet.stack.header(span).get(6),
-            _ => packet.stack.header(span).first(),
-        };
-        match protocol.map(|protocol| (protocol, ipv4::protocol_name(u64::from(*protocol)))) {
+        let protocol = carried(packet, layers);
+        match protocol.map(|protocol| (protocol, ipv4::protocol_name(u64::from(protocol)))) {
             Some((_, Some(name))) => self.protocol(line, name),
             Some((protocol, None)) => {
-                line.str("ip-proto ").uint(*protocol);
+                line.str("ip-proto ").uint(protocol);
             }
             None => {}
         }
@@ -216,6 +198,105 @@ impl<'a> BriefStyle<'a> {
             line.str(" | ").str(self.palette.warning).str("cut ").uint(missing).str(self.palette.reset);
         }
     }
+}
+
+/// The parts of a line, for a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Source and destination with their ports, of the innermost IP packet.
+    pub ends: Option<[(IpAddr, Option<u16>); 2]>,
+    /// The protocol's name.
+    pub protocol: String,
+    /// What the line says behind the protocol, and before it what is around: VLAN tags and tunnels.
+    pub info: String,
+}
+
+/// What the line says of the mirrored packet, in parts.
+pub fn summary(packet: &Packet<'_>) -> Summary {
+    let clock = Clock::new(TimeStyle::None, Precision::Micro, time::utc);
+    let style = BriefStyle::new(clock, Palette::default(), &|_| None);
+    let layers = innermost_ip(packet);
+    let mut line = Line::default();
+    match layers {
+        Some(layers) => style.behind_addresses(packet, layers, &mut line),
+        None => style.no_ip(packet, packet.subject_layers(), &mut line),
+    }
+    let text = String::from_utf8_lossy(line.as_bytes()).into_owned();
+    let protocol = protocol(packet, layers);
+    let behind = text.strip_prefix(&protocol).map_or(text.as_str(), str::trim_start);
+    line.clear();
+    around(packet, &mut line);
+    let info = format!("{}{behind}", String::from_utf8_lossy(line.as_bytes()));
+    Summary { ends: layers.and_then(|layers| ends(packet, layers)), protocol, info }
+}
+
+fn protocol(packet: &Packet<'_>, layers: Option<&[Span]>) -> String {
+    let Some(layers) = layers else {
+        let last = packet.subject_layers().last();
+        return last.map_or_else(|| "?".to_owned(), |span| span.layer.name().to_owned());
+    };
+    match layers.iter().find(|span| is_transport(span.layer)) {
+        Some(span) => span.layer.name().to_owned(),
+        None => match carried(packet, layers) {
+            Some(number) => {
+                ipv4::protocol_name(number.into()).map_or_else(|| format!("ip-proto {number}"), str::to_owned)
+            }
+            None => "IP".to_owned(),
+        },
+    }
+}
+
+fn ends(packet: &Packet<'_>, layers: &[Span]) -> Option<[(IpAddr, Option<u16>); 2]> {
+    let (src, dst) = layers.first().and_then(|span| packet.stack.addresses(span))?;
+    let ports = layers.iter().find_map(|span| packet.stack.ports(span));
+    Some([(src, ports.map(|ports| ports.0)), (dst, ports.map(|ports| ports.1))])
+}
+
+/// The layers from the innermost IP header on.
+fn innermost_ip<'p>(packet: &'p Packet<'_>) -> Option<&'p [Span]> {
+    let layers = packet.subject_layers();
+    let innermost = layers.iter().rposition(|span| packet.stack.addresses(span).is_some())?;
+    layers.get(innermost..)
+}
+
+/// VLAN tags, and tunnels inside the mirrored frame: worth a word, but the innermost packet is what people look for.
+fn around(packet: &Packet<'_>, line: &mut Line) {
+    let layers = packet.subject_layers();
+    for span in layers.iter().filter(|span| span.layer == Layer::Vlan) {
+        if let Some((_, _, id)) = vlan::tag(packet.stack.header(span)) {
+            line.str("vlan ").uint(id).byte(b' ');
+        }
+    }
+    let is_ip = |span: &Span| packet.stack.addresses(span).is_some();
+    if let (Some(first), Some(innermost)) = (layers.iter().position(is_ip), layers.iter().rposition(is_ip)) {
+        for span in layers[first..innermost].iter().filter(|span| is_tunnel(span.layer)) {
+            line.str(span.layer.name()).byte(b' ');
+        }
+    }
+}
+
+fn addresses(packet: &Packet<'_>, layers: &[Span], line: &mut Line) {
+    let Some([(src, src_port), (dst, dst_port)]) = ends(packet, layers) else { return };
+    line.ip(src);
+    if let Some(port) = src_port {
+        line.byte(b'.').uint(port);
+    }
+    line.str(" > ").ip(dst);
+    if let Some(port) = dst_port {
+        line.byte(b'.').uint(port);
+    }
+}
+
+/// The protocol number that the last of these headers names.
+fn carried(packet: &Packet<'_>, layers: &[Span]) -> Option<u8> {
+    let span = layers.last()?;
+    let header = packet.stack.header(span);
+    let protocol = match span.layer {
+        Layer::Ipv4 => header.get(9),
+        Layer::Ipv6 => header.get(6),
+        _ => header.first(),
+    };
+    protocol.copied()
 }
 
 fn identity<'a>(identity: &MirrorIdentity, line: &'a mut Line) -> &'a mut Line {

@@ -1,6 +1,7 @@
 //! What becomes of a packet: one output, one file.
 
 pub mod brief;
+pub mod csv;
 pub mod detail;
 pub mod flows;
 pub mod json;
