@@ -5,7 +5,11 @@ use std::net::IpAddr;
 use mirrorscope_core::{
     aws::gwlb::EndpointId,
     filter::{CompletionKind, Filter, Seen, complete},
-    sinks::{json, line::Line, sessions::Key},
+    sinks::{
+        json,
+        line::Line,
+        sessions::{Key, Sessions},
+    },
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -20,7 +24,7 @@ pub fn check_filter(text: &str) -> Option<String> {
 /// What could be written at index `cursor` of `text`, as a JSON array.
 #[wasm_bindgen(js_name = completeFilter)]
 pub fn complete_filter(text: &str, cursor: usize) -> String {
-    completions(text, cursor, None)
+    completions(text, cursor, &Values::default())
 }
 
 #[wasm_bindgen]
@@ -28,16 +32,16 @@ impl RawDecoder {
     /// As [`complete_filter`], with the sessions that were seen.
     #[wasm_bindgen(js_name = completeFilter)]
     pub fn complete_filter(&self, text: &str, cursor: usize) -> String {
-        completions(text, cursor, Some(self))
+        completions(text, cursor, &Values::of(&self.tables().sessions, Vec::new()))
     }
 }
 
-fn completions(text: &str, cursor: usize, decoder: Option<&RawDecoder>) -> String {
-    let values = decoder.map(Values::of).unwrap_or_default();
+pub(crate) fn completions(text: &str, cursor: usize, values: &Values) -> String {
     let seen = Seen {
         vnis: &values.vnis,
         endpoints: &values.endpoints,
         sources: &values.sources,
+        hosts: &values.hosts,
         ..Seen::default()
     };
     let mut line = Line::default();
@@ -55,18 +59,19 @@ fn completions(text: &str, cursor: usize, decoder: Option<&RawDecoder>) -> Strin
     output::text(line.byte(b']'))
 }
 
-/// The identities of the mirror sessions seen, each value once.
+/// The identities of the mirror sessions seen, each value once, and addresses inside.
 #[derive(Default)]
-struct Values {
+pub(crate) struct Values {
     vnis: Vec<u32>,
     endpoints: Vec<EndpointId>,
     sources: Vec<IpAddr>,
+    hosts: Vec<IpAddr>,
 }
 
 impl Values {
-    fn of(decoder: &RawDecoder) -> Self {
-        let mut values = Self::default();
-        for (key, _) in decoder.tables().sessions.rows() {
+    pub(crate) fn of(sessions: &Sessions, hosts: Vec<IpAddr>) -> Self {
+        let mut values = Self { hosts, ..Self::default() };
+        for (key, _) in sessions.rows() {
             let Key::Mirrored(identity) = key else { continue };
             values.vnis.push(identity.vni);
             values.endpoints.extend(identity.endpoint_id);

@@ -11,6 +11,8 @@
 #[cfg(feature = "reports")]
 pub mod aws;
 #[cfg(feature = "decode")]
+pub mod capture;
+#[cfg(feature = "decode")]
 mod columns;
 pub mod decoder;
 mod fault;

@@ -15,7 +15,7 @@ use mirrorscope_core::{
     aws::mirror::MirrorIdentity,
     sinks::{
         brief::{BriefStyle, Palette},
-        json,
+        csv, json,
         pcapng::{Part, PcapngSink},
         time::Clock,
     },
@@ -40,6 +40,8 @@ enum Style {
     #[cfg(feature = "decode")]
     Json,
     #[cfg(feature = "decode")]
+    Csv,
+    #[cfg(feature = "decode")]
     Brief(Box<BriefStyle<'static>>),
     #[cfg(feature = "decode")]
     Pcapng(PcapngSink),
@@ -48,7 +50,7 @@ enum Style {
 }
 
 /// How times and packets are shown.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Show {
     /// tcpdump's number of `-t`.
     pub(crate) time: u8,
@@ -63,9 +65,9 @@ pub(crate) struct Show {
 impl Output {
     /// A printer called `format`; `None` for a name that is not known.
     pub(crate) fn new(format: &str, show: Show, decoder: &Decoder) -> Option<Self> {
-        let mut blocks = Vec::new();
-        let style = Style::new(format, show, decoder, &mut blocks)?;
-        Some(Self { style, verbose: show.verbose, hex: show.hex, text: Line::default(), blocks })
+        let (mut text, mut blocks) = (Line::default(), Vec::new());
+        let style = Style::new(format, show, decoder, (&mut text, &mut blocks))?;
+        Some(Self { style, verbose: show.verbose, hex: show.hex, text, blocks })
     }
 
     /// Prints a packet.
@@ -74,6 +76,8 @@ impl Output {
         match style {
             #[cfg(feature = "decode")]
             Style::Json => return json::print(packet, &no_name, text),
+            #[cfg(feature = "decode")]
+            Style::Csv => return csv::print(packet, text),
             #[cfg(feature = "decode")]
             Style::Pcapng(sink) => return sink.packet(packet, &no_name, blocks),
             #[cfg(feature = "decode")]
@@ -107,10 +111,21 @@ impl Output {
 }
 
 impl Style {
-    fn new(format: &str, show: Show, decoder: &Decoder, blocks: &mut Vec<u8>) -> Option<Self> {
+    /// A style, with what stands before the first packet written into text or blocks.
+    fn new(
+        format: &str,
+        show: Show,
+        decoder: &Decoder,
+        (text, blocks): (&mut Line, &mut Vec<u8>),
+    ) -> Option<Self> {
         Some(match format {
             #[cfg(feature = "decode")]
             "jsonl" => Self::Json,
+            #[cfg(feature = "decode")]
+            "csv" => {
+                text.str(csv::HEADER);
+                Self::Csv
+            }
             #[cfg(feature = "decode")]
             "text" => Self::Brief(Box::new(show.brief())),
             #[cfg(feature = "decode")]

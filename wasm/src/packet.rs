@@ -26,7 +26,7 @@ impl RawDecoder {
     }
 }
 
-fn tree(decoder: &Decoder, octets: &[u8], link_type: u16, original_len: u32) -> String {
+pub(crate) fn tree(decoder: &Decoder, octets: &[u8], link_type: u16, original_len: u32) -> String {
     let record = Record {
         number: 1,
         timestamp_ns: 0,

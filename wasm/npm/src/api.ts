@@ -1,6 +1,8 @@
 /** Everything that the package offers, whatever its entry. */
 export { type AwsJson, type AwsReport, explain, lint, suggest, type Suggestion } from './aws.js';
-export { Capture, type CaptureOptions, INDEX_BYTES_PER_PACKET } from './capture.js';
+export { Capture } from './capture-entry.js';
+export type * from './capture-types.js';
+export { INDEX_BYTES_PER_PACKET, RowFlag } from './capture-types.js';
 export { Batch, type ColumnName, type Columns, Flag } from './columns.js';
 export { type BatchOptions, decode, Decoder, DecodeStream, print, report, summarise, type Summary } from './decode.js';
 export { AwsJsonError, CaptureError, FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';

@@ -5,7 +5,7 @@ import { reporter, reports } from './reports.js';
 import type { Source } from './sources.js';
 import { drain } from './drain.js';
 import { throwFilter } from './engine.js';
-import type { PassOptions } from './types.js';
+import type { PassOptions, SessionId } from './types.js';
 
 /** What `aws ec2 describe-traffic-mirror-*` and `describe-network-interfaces` print, as text, octets or parsed. */
 export type AwsJson = string | Uint8Array | object;
@@ -62,6 +62,15 @@ export async function suggest(
   } finally {
     engine.free();
   }
+}
+
+/** What people call the sources of these sessions, by what the AWS CLI printed. */
+export async function namesOf(sessions: readonly SessionId[], json: AwsJson[]): Promise<(string | undefined)[]> {
+  return withInventory(json, (inventory) =>
+    sessions.map(({ endpoint, vni, source }) =>
+      vni === undefined || source === undefined ? undefined : inventory.nameOf(endpoint, vni, source),
+    ),
+  );
 }
 
 function list(json: AwsJson | AwsJson[]): AwsJson[] {

@@ -3,6 +3,9 @@ import type { AwsJson, AwsReport, Suggestion } from './aws.js';
 import type { CaptureError, FilterError, MirrorscopeError } from './errors.js';
 import type { Completion, Flow, FlowCounters, FlowOptions, PacketTree, Progress, Session } from './types.js';
 
+/** Octets of the index for each packet, its flow's number included; flows lie in a table bounded by `maxFlows`. */
+export const INDEX_BYTES_PER_PACKET = 45;
+
 /** How a capture is opened. */
 export interface CaptureOptions {
   /** UDP ports of Geneve; 6081 alone if not given. */
@@ -36,6 +39,12 @@ export interface ReadOptions {
   onProgress?: (progress: { packets: number; totalPackets: number }) => void;
 }
 
+/** How packets are chosen. */
+export interface SelectOptions extends ReadOptions {
+  fromNs?: bigint | undefined;
+  toNs?: bigint | undefined;
+}
+
 /** Some packets of a capture. It stays valid, but does not grow, while more packets come. */
 export interface Selection {
   readonly id: number;
@@ -51,7 +60,7 @@ export interface Selection {
 export interface Row {
   /** Index of the packet in the capture, counted from 0. */
   index: number;
-  /** Position in its file, counted from 1. */
+  /** Position in the capture, counted from 1. */
   number: number;
   timestampNs: bigint;
   /** Index into `sessionsSeen()`. */
@@ -65,7 +74,7 @@ export interface Row {
   protocol: string;
   /** Octets of the mirrored packet on the wire. */
   length: number;
-  /** What the native program prints behind the protocol. */
+  /** What the native program prints behind the protocol, VLAN tags and inner tunnels before it. */
   info: string;
   /** Bits of `RowFlag`. */
   flags: number;
@@ -93,13 +102,15 @@ export const RowFlag = {
   unknownOption: 64,
   /** Its time lies before that of the packet before it. */
   clockBack: 128,
+  /** A TCP segment with octets that were sent before; copies by other sessions are none. */
+  retransmission: 256,
 } as const;
 
 /** Packets over time, in bins of equal length. */
 export interface Timeline {
   startNs: bigint;
   endNs: bigint;
-  /** Indices into `sessionsSeen()`, one for each of the arrays below. */
+  /** Indices into `sessionsSeen()`, one for each of the arrays below; -1 for the sessions beyond the 32 busiest. */
   sessions: number[];
   packets: Uint32Array[];
   bytes: Float64Array[];
@@ -195,7 +206,7 @@ export interface FollowedStream {
 
 /** Something that an engineer should know. */
 export interface Problem {
-  kind: 'damage' | 'truncated' | 'undecodable' | 'duplicate' | 'one-sided' | 'loss' | 'fragment' | 'unknown-option' | 'clock';
+  kind: 'damage' | 'truncated' | 'undecodable' | 'duplicate' | 'one-sided' | 'loss' | 'fragment' | 'unknown-option' | 'clock' | 'retransmission';
   /** Packets; flows where `flows` says so; one for damage. */
   count: number;
   flows?: number;
@@ -240,8 +251,11 @@ export interface CaptureApi {
   /** Ends loading and keeps what is there. */
   stop(): void;
 
-  /** Chooses packets by a filter. Rejects with a `FilterError`, or with the signal's reason. */
-  select(expr: string, options?: ReadOptions): Promise<Selection>;
+  /**
+   * Chooses packets by a filter, perhaps only between two times, both included; an empty filter chooses all. Rejects
+   * with a `FilterError`, or with the signal's reason.
+   */
+  select(expr: string, options?: SelectOptions): Promise<Selection>;
   /** Chooses packets between two times, both included, perhaps of a selection. */
   selectTime(fromNs: bigint, toNs: bigint, selection?: Selection): Promise<Selection>;
   /** Forgets a selection. */

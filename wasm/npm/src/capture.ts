@@ -1,213 +1,357 @@
 /** A capture that can be looked at anywhere: an index stays in memory, octets are read again when they are needed. */
-import { Batch } from './columns.js';
-import { Engine } from './engine.js';
-import { MirrorscopeError, type CaptureError } from './errors.js';
-import { decode, print } from './decode.js';
-import { pass } from './drain.js';
-import { asRandomAccess, isCompressed, open, type RandomAccess, type Source } from './sources.js';
-import type { Completion, Flow, FlowCounters, PacketTree, PassOptions, PrintOptions, Session } from './types.js';
+import { type AwsJson, type AwsReport, explain, lint, namesOf, type Suggestion, suggest } from './aws.js';
+import type { RawCapture } from './bindings.js';
+import { FilterError, MirrorscopeError } from './errors.js';
+import { print } from './decode.js';
+import { checkFilter } from './filter.js';
+import { Kept } from './kept.js';
+import { Loader, push } from './loader.js';
+import { ready } from './runtime.js';
+import type { Source } from './sources.js';
+import { changed, run } from './visit.js';
+import type {
+  CaptureApi, CaptureOptions, Damage, ExportKind, FlowPage, FlowQuery, FollowedStream, Overview, Problem, ReadOptions,
+  Row, Selection, SelectOptions, StreamSegment, Timeline,
+} from './capture-types.js';
+import type { Completion, FlowCounters, FlowOptions, PacketTree, PassOptions, Session } from './types.js';
 
-/** Packets in one chunk of the index. */
-const CHUNK_LEN = 65_536;
-/** Octets of the index for each packet; flows lie in a table of their own, which is bounded by `maxFlows`. */
-export const INDEX_BYTES_PER_PACKET = 42;
+/** Rows that `rows` gives at most. */
+const MAX_ROWS = 200;
+/** Packets that a live capture keeps, where nothing else is asked for. */
+const LIVE_PACKETS = 100_000;
+/** Octets of one flow that `follow` gives, where nothing else is asked for. */
+const FOLLOW_LEN = 1024 * 1024;
 
-/** How a capture is opened. */
-export interface CaptureOptions extends PassOptions {
-  /** Octets of a stream or compressed capture that are kept to be read again; 1 GiB if not given. */
-  maxKeptBytes?: number;
-}
-
-/** A chunk of the index: one array a column. */
-class IndexChunk {
-  length = 0;
-  readonly timestampNs = new BigInt64Array(CHUNK_LEN);
-  readonly offset = new Float64Array(CHUNK_LEN);
-  readonly capturedLen = new Uint32Array(CHUNK_LEN);
-  readonly originalLen = new Uint32Array(CHUNK_LEN);
-  readonly subjectLen = new Uint32Array(CHUNK_LEN);
-  readonly session = new Uint32Array(CHUNK_LEN);
-  readonly flags = new Uint16Array(CHUNK_LEN);
-  readonly srcPort = new Uint16Array(CHUNK_LEN);
-  readonly dstPort = new Uint16Array(CHUNK_LEN);
-  readonly linkType = new Uint16Array(CHUNK_LEN);
-  readonly protocol = new Uint8Array(CHUNK_LEN);
-  readonly tcpFlags = new Uint8Array(CHUNK_LEN);
-
-  /** Adds rows of a batch from `from` on; returns how many fitted. */
-  add(batch: Batch, from: number): number {
-    const count = Math.min(CHUNK_LEN - this.length, batch.length - from);
-    const columns = batch.columns;
-    this.timestampNs.set(columns.timestampNs.subarray(from, from + count), this.length);
-    this.offset.set(columns.offset.subarray(from, from + count), this.length);
-    for (const name of ['capturedLen', 'originalLen', 'subjectLen', 'session'] as const) {
-      this[name].set(columns[name].subarray(from, from + count), this.length);
-    }
-    for (const name of ['flags', 'srcPort', 'dstPort', 'linkType', 'protocol', 'tcpFlags'] as const) {
-      this[name].set(columns[name].subarray(from, from + count), this.length);
-    }
-    this.length += count;
-    return count;
-  }
-}
-
-/** What the index says of one packet. */
-export interface IndexRow {
-  /** Position in the capture, counted from 1. */
-  number: number;
-  timestampNs: bigint;
-  offset: number;
-  capturedLen: number;
-  originalLen: number;
-  subjectLen: number;
-  /** Index into `sessionsSeen`. */
-  session: number;
-  flags: number;
-  srcPort: number;
-  dstPort: number;
-  linkType: number;
-  protocol: number;
-  tcpFlags: number;
-}
+interface Selected { id: number; count: number; read: number; visit?: number; error?: string }
 
 /** An indexed capture. Give it back with `dispose()` or `using`. */
-export class Capture {
-  readonly #engine: Engine;
-  readonly #chunks: IndexChunk[] = [];
-  readonly #octets: RandomAccess;
+export class Capture implements CaptureApi {
+  readonly #raw: RawCapture;
+  readonly #loader: Loader;
   readonly #options: CaptureOptions;
-  /** Packets in the index. */
-  packetCount = 0;
-  /** Where and why the capture could not be read further. */
-  damage: CaptureError | undefined;
-  #flows: Flow[] | undefined;
+  readonly #live: Kept | undefined;
+  #disposed = false;
+  #aws: AwsJson[] = [];
+  /** Sessions that were looked up among the names. */
+  #named = 0;
+  readonly loaded: Promise<void>;
 
-  private constructor(engine: Engine, octets: RandomAccess, options: CaptureOptions) {
-    this.#engine = engine;
-    this.#octets = octets;
+  private constructor(sources: Source[], options: CaptureOptions) {
+    const { live = false, maxPackets = live ? LIVE_PACKETS : 0 } = options;
+    const seed = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
+    this.#raw = new (ready().RawCapture)(maxPackets, live, seed);
     this.#options = options;
+    this.#loader = new Loader(this.#raw);
+    this.#raw.setPorts(Uint16Array.from(options.genevePorts ?? [6081]), Uint16Array.from(options.vxlanPorts ?? [4789]));
+    const { flows = true, aws = [] } = options;
+    if (flows) this.#gatherFlows(flows === true ? {} : flows);
+    this.#aws = aws;
+    if (live) {
+      this.#live = new Kept(options.maxKeptBytes ?? 2 ** 30);
+      this.#loader.octets[this.#raw.addSource()] = this.#live;
+      this.loaded = Promise.resolve();
+    } else {
+      this.loaded = this.#loader.run(sources, options);
+    }
+  }
+
+  /** Opens captures, merged in order of time, and returns at once: ask while it loads, or await `loaded`. */
+  static begin(sources: Source | Source[], options: CaptureOptions = {}): Capture {
+    return new Capture(Array.isArray(sources) ? sources : [sources], options);
   }
 
   /**
-   * Indexes a capture in one pass. `Blob`, `ArrayBuffer` and `RandomAccess` are read again when octets are needed;
+   * Opens captures and indexes them. `Blob`, `ArrayBuffer` and `RandomAccess` are read again when octets are needed;
    * streams and compressed captures are kept in memory, up to `maxKeptBytes`.
    */
-  static async open(source: Source, options: CaptureOptions = {}): Promise<Capture> {
-    const engine = new Engine(options);
+  static async open(sources: Source | Source[], options: CaptureOptions = {}): Promise<Capture> {
+    const capture = Capture.begin(sources, options);
+    await capture.loaded;
+    return capture;
+  }
+
+  #gatherFlows(options: FlowOptions): void {
+    const { maxFlows = 1 << 17, top = 100_000, tcpTimeout = 350, timeout = 120, keepDuplicates = false } = options;
+    this.#raw.setFlows(maxFlows, top, tcpTimeout, timeout, keepDuplicates);
+  }
+
+  get packetCount(): number { return this.#disposed ? 0 : this.#raw.end(); }
+  get firstPacket(): number { return this.#disposed ? 0 : this.#raw.first(); }
+  get damage(): readonly Damage[] { return this.#loader.damage; }
+  /** Octets of the index, flows apart. */
+  get indexBytes(): number { return this.#raw.memoryLen(); }
+
+  stop(): void {
+    this.#loader.stop();
+  }
+
+  async select(expr: string, { fromNs, toNs, ...options }: SelectOptions = {}): Promise<Selection> {
+    const selection = await this.#select(expr, options);
+    if (fromNs === undefined && toNs === undefined) return selection;
+    const within = await this.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, selection);
+    this.release(selection);
+    return { ...within, packetsRead: selection.packetsRead };
+  }
+
+  async #select(expr: string, options: ReadOptions): Promise<Selection> {
+    const packetCount = this.packetCount;
+    const selected = JSON.parse(this.#raw.select(expr)) as Selected;
+    if (selected.error !== undefined) throw filterError(selected.error);
+    const { id, read, visit } = selected;
+    if (visit === undefined) return { id, count: selected.count, expr, packetCount, packetsRead: 0 };
+    const found = await this.#visit(visit, options, read);
+    return { id, count: (JSON.parse(found ?? '{}') as Selected).count, expr, packetCount, packetsRead: read };
+  }
+
+  async selectTime(fromNs: bigint, toNs: bigint, selection?: Selection): Promise<Selection> {
+    return this.#selection(this.#raw.selectTime(fromNs, toNs, selection?.id ?? 0), selection?.expr ?? '');
+  }
+
+  async flowPackets(flow: number): Promise<Selection> {
+    return this.#selection(this.#raw.selectFlow(flow), '');
+  }
+
+  #selection(text: string, expr: string): Selection {
+    const { id, count } = JSON.parse(text) as Selected;
+    return { id, count, expr, packetCount: this.packetCount, packetsRead: 0 };
+  }
+
+  release(selection: Selection): void {
+    if (!this.#disposed) this.#raw.release(selection.id);
+  }
+
+  async rows({ selection, from, count }: { selection?: Selection | undefined; from: number; count: number }): Promise<Row[]> {
+    const id = selection?.id ?? 0;
+    const limit = Math.min(count, MAX_ROWS);
     try {
-      const octets = await readable(source, options);
-      const capture = new Capture(engine, octets, options);
-      await capture.#index();
-      return capture;
+      const found = await this.#visit(this.#raw.visitRows(id, from, limit));
+      return (JSON.parse(found ?? '[]') as RawRow[]).map(row);
     } catch (error) {
-      engine.free();
-      throw error;
+      if (!(error instanceof MirrorscopeError)) throw error;
+      return this.#bareRows(id, from, limit, error.message);
     }
   }
 
-  async #index(): Promise<void> {
-    const engine = this.#engine;
-    engine.fillColumns(8192);
+  /** Rows of packets whose octets are not there any more. */
+  #bareRows(selection: number, from: number, count: number, error: string): Row[] {
+    const rows: Row[] = [];
+    for (let place = from; place < from + count; place += 1) {
+      const packet = this.#raw.nth(selection, place);
+      const text = packet < 0 ? undefined : this.#raw.bareRow(packet);
+      if (text !== undefined) rows.push({ ...row(JSON.parse(text) as RawRow), error });
+    }
+    return rows;
+  }
+
+  async indexOf(selection: Selection, packet: number): Promise<number> {
+    return this.#raw.rank(selection.id, packet);
+  }
+
+  async bytes(packet: number): Promise<Uint8Array> {
+    const [source, offset, length] = this.#raw.place(packet);
+    if (source === undefined || offset === undefined || length === undefined) {
+      throw new RangeError(`there is no packet ${packet}: the capture has ${this.firstPacket} to ${this.packetCount - 1}`);
+    }
+    const octets = await this.#loader.octets[source]?.read(offset, length);
+    if (!octets || octets.length !== length) throw changed();
+    return octets;
+  }
+
+  async packet(packet: number): Promise<PacketTree> {
+    const octets = await this.bytes(packet);
+    return JSON.parse(this.#raw.dissect(packet, octets) ?? 'null') as PacketTree;
+  }
+
+  async text(packet: number, format: 'text' | 'tcpdump' | 'jsonl' = 'text'): Promise<string> {
+    const octets = await this.bytes(packet);
+    if (format !== 'tcpdump') return this.#raw.printPacket(packet, octets, format) ?? '';
+    const selection = this.#selection(this.#raw.selectPacket(packet), '');
     try {
-      for await (const _ of pass(engine, this.#octets, this.#options)) {
-        this.#add(engine.batch());
-        engine.taken();
-      }
-    } catch (error) {
-      this.damage = engine.damage();
-      if (!this.damage) throw error;
+      return await new Response(this.export('tcpdump', { selection })).text();
+    } finally {
+      this.release(selection);
     }
   }
 
-  #add(batch: Batch): void {
-    for (let from = 0; from < batch.length; ) {
-      let chunk = this.#chunks.at(-1);
-      if (!chunk || chunk.length === CHUNK_LEN) this.#chunks.push((chunk = new IndexChunk()));
-      from += chunk.add(batch, from);
-    }
-    this.packetCount += batch.length;
-  }
-
-  /** What the index says of a packet, counted from 0. */
-  row(index: number): IndexRow {
-    const chunk = this.#chunks[Math.floor(index / CHUNK_LEN)];
-    const at = index % CHUNK_LEN;
-    if (!chunk || at >= chunk.length || index < 0) {
-      throw new RangeError(`there is no packet ${index}: the capture has ${this.packetCount}`);
-    }
-    const of = (name: Exclude<keyof IndexRow, 'number' | 'timestampNs'>): number => chunk[name][at] ?? 0;
+  async timeline({ bins, fromNs, toNs, selection }: { bins: number; fromNs?: bigint; toNs?: bigint; selection?: Selection | undefined }): Promise<Timeline> {
+    const text = this.#raw.timeline(bins, fromNs, toNs, selection?.id ?? 0);
+    const { startNs, endNs, sessions, bins: length } = JSON.parse(text) as { startNs: string; endNs: string; sessions: number[]; bins: number };
+    const [packets, bytes] = [this.#raw.timelinePackets(), this.#raw.timelineBytes()];
+    const line = <T extends Uint32Array | Float64Array>(all: T, at: number): T => all.slice(at * length, (at + 1) * length) as T;
     return {
-      number: index + 1, timestampNs: chunk.timestampNs[at] ?? 0n, offset: of('offset'), capturedLen: of('capturedLen'),
-      originalLen: of('originalLen'), subjectLen: of('subjectLen'), session: of('session'), flags: of('flags'),
-      srcPort: of('srcPort'), dstPort: of('dstPort'), linkType: of('linkType'), protocol: of('protocol'),
-      tcpFlags: of('tcpFlags'),
+      startNs: BigInt(startNs), endNs: BigInt(endNs), sessions,
+      packets: sessions.map((_, at) => line(packets, at)), bytes: sessions.map((_, at) => line(bytes, at)),
     };
   }
 
-  /** The octets of a packet, counted from 0. */
-  async bytes(index: number): Promise<Uint8Array> {
-    const { offset, capturedLen } = this.row(index);
-    return this.#octets.read(offset, capturedLen);
+  async overview({ selection }: { selection?: Selection | undefined } = {}): Promise<Overview> {
+    await this.#name();
+    const overview = JSON.parse(this.#raw.overview(selection?.id ?? 0)) as Overview & { firstNs: string; lastNs: string };
+    return { ...overview, firstNs: BigInt(overview.firstNs), lastNs: BigInt(overview.lastNs), flows: await this.flowCounters() };
   }
 
-  /** The layers of a packet, counted from 0, with every field and the octets that it covers. */
-  async packet(index: number): Promise<PacketTree> {
-    const { linkType, originalLen } = this.row(index);
-    const octets = await this.bytes(index);
-    return JSON.parse(this.#engine.raw.dissect(octets, linkType, originalLen)) as PacketTree;
+  async sessionsSeen(): Promise<Session[]> {
+    await this.#name();
+    return lines(this.#raw.sessions(true, false));
   }
 
-  /** The packets, counted from 0, that pass a filter. Reads the capture again. */
-  async filter(expression: string, options: Pick<PassOptions, 'signal' | 'onProgress'> = {}): Promise<Uint32Array> {
-    const { genevePorts, vxlanPorts } = this.#options;
-    const passOptions = JSON.parse(JSON.stringify({ genevePorts, vxlanPorts, filter: expression })) as PassOptions;
-    const found: Uint32Array[] = [];
+  async sessions(): Promise<Session[]> {
+    await this.#name();
+    return lines(this.#raw.sessions(false, false));
+  }
+
+  async problems(): Promise<Problem[]> {
+    const found = JSON.parse(this.#raw.problems()) as { kind: Problem['kind']; count: number; flows?: number; id: number }[];
+    const damage = this.damage.map(({ error }): Problem => ({ kind: 'damage', count: 1, message: error.message }));
+    return [...damage, ...found.map(({ kind, count, flows, id }): Problem => {
+      const expr = kind === 'truncated' ? 'truncated' : '';
+      const selection = { id, count, expr, packetCount: this.packetCount, packetsRead: 0 };
+      return { kind, count, message: MEANING[kind], selection, ...(flows !== undefined && { flows }), ...(expr && { expr }) };
+    })];
+  }
+
+  async flows({ sort = 'bytes', descending = true, from = 0, count = 100, selection }: FlowQuery = {}): Promise<FlowPage> {
+    await this.#name();
+    const text = this.#raw.flows(sort, descending, from, count, selection?.id ?? 0);
+    if (text === undefined) throw new MirrorscopeError('SORT', `flows cannot be sorted by ${sort}`);
+    return JSON.parse(text) as FlowPage;
+  }
+
+  async flowCounters(): Promise<FlowCounters | undefined> {
+    const text = this.#raw.flowCounters();
+    return text === undefined ? undefined : (JSON.parse(text) as FlowCounters);
+  }
+
+  async follow(flow: number, { limit = FOLLOW_LEN, ...options }: { limit?: number } & ReadOptions = {}): Promise<FollowedStream> {
+    const visit = this.#raw.visitFollow(flow, limit);
+    const talkers = this.#raw.talkers(flow);
+    if (visit === undefined || talkers === undefined) throw new RangeError(`there is no flow ${flow}`);
+    const found = JSON.parse((await this.#visit(visit, options)) ?? '{}') as { segments: RawSegment[]; truncated: boolean };
+    const octets = this.#raw.takeFollowed();
+    let at = 0;
+    const segments = found.segments.map(({ len, gapLen, timestampNs, ...segment }): StreamSegment => {
+      const piece = { ...segment, timestampNs: BigInt(timestampNs) };
+      if (len === 0) return { ...piece, gapLen };
+      at += len;
+      return { ...piece, bytes: octets.slice(at - len, at) };
+    });
+    return { ...(JSON.parse(talkers) as { client: string; server: string; protocol: string }), segments, truncated: found.truncated };
+  }
+
+  export(kind: ExportKind, { selection }: { selection?: Selection | undefined } = {}): ReadableStream<Uint8Array> {
+    if (kind === 'tcpdump') return print(this.export('pcapng', { selection }), { ...this.#pass(undefined, undefined, undefined), format: kind });
+    const pieces = this.#exported(kind, selection?.id ?? 0);
+    return new ReadableStream({
+      async pull(controller) {
+        const { done, value } = await pieces.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      async cancel() {
+        await pieces.return();
+      },
+    }, { highWaterMark: 0 });
+  }
+
+  async *#exported(kind: ExportKind, selection: number): AsyncGenerator<Uint8Array, void, void> {
+    await this.#name();
+    const table = { 'flows-csv': true, 'flows-jsonl': false, 'sessions-csv': true, 'sessions-jsonl': false }[kind as string];
+    if (table !== undefined) {
+      yield kind.startsWith('flows') ? this.#raw.printFlows(table, selection) : new TextEncoder().encode(this.#raw.sessions(false, table));
+      return;
+    }
+    const visit = this.#raw.visitPrint(selection, kind, kind === 'csv');
+    if (visit === undefined) throw new MirrorscopeError('FORMAT', `packets cannot be written as ${kind}`);
     try {
-      for await (const batch of decode(this.#octets, { ...passOptions, ...options, views: true })) {
-        found.push(batch.number.map((number) => number - 1));
+      for await (const _ of run(this.#raw, visit, this.#loader.octets)) {
+        const octets = this.#raw.takePrinted(visit);
+        if (octets.length > 0) yield octets;
+      }
+      const octets = this.#raw.takePrinted(visit);
+      if (octets.length > 0) yield octets;
+    } finally {
+      if (!this.#disposed) this.#raw.endVisit(visit);
+    }
+  }
+
+  async explain(json: AwsJson[], { selection, signal, onProgress }: { selection?: Selection | undefined } & ReadOptions = {}): Promise<AwsReport> {
+    return explain(this.export('pcapng', { selection }), json, this.#pass(selection?.count, signal, onProgress));
+  }
+
+  async lint(json: AwsJson[]): Promise<AwsReport> {
+    return lint(...json);
+  }
+
+  async suggest(goal: { drop: string } | { keep: string }, json: AwsJson[] = [], { signal, onProgress }: ReadOptions = {}): Promise<Suggestion> {
+    return suggest(this.export('pcapng'), goal, json, this.#pass(undefined, signal, onProgress));
+  }
+
+  /** The options of a pass over packets of this capture, written as pcapng. */
+  #pass(count: number | undefined, signal: AbortSignal | undefined, tell: ReadOptions['onProgress']): PassOptions {
+    const { genevePorts, vxlanPorts } = this.#options;
+    const totalPackets = count ?? this.packetCount - this.firstPacket;
+    return {
+      ...(genevePorts && { genevePorts }), ...(vxlanPorts && { vxlanPorts }), ...(signal && { signal }),
+      ...(tell && { onProgress: ({ packets }) => tell({ packets, totalPackets }) }),
+    };
+  }
+
+  async setNames(json: AwsJson[]): Promise<void> {
+    this.#aws = json;
+    this.#named = 0;
+    await this.#name();
+  }
+
+  /** Gives names to the sessions that were seen since the last time. */
+  async #name(): Promise<void> {
+    if (this.#aws.length === 0 || this.#raw.sessionCount() === this.#named) return;
+    const from = this.#named;
+    const seen = lines<Session>(this.#raw.sessions(true, false));
+    this.#named = seen.length;
+    const names = await namesOf(seen.slice(from), this.#aws);
+    if (!this.#disposed) names.forEach((name, at) => this.#raw.setName(from + at, name ?? ''));
+  }
+
+  async complete(text: string, cursor: number = text.length): Promise<Completion[]> {
+    return JSON.parse(this.#raw.complete(text, cursor)) as Completion[];
+  }
+
+  async check(text: string): Promise<FilterError | undefined> {
+    return checkFilter(text);
+  }
+
+  async append(chunk: Uint8Array): Promise<void> {
+    if (!this.#live) throw new MirrorscopeError('NOT_LIVE', 'only a live capture can be appended to', 'open it with { live: true }');
+    this.#live.add(chunk);
+    push(this.#raw, 0, chunk);
+    this.#raw.step();
+    this.#live.forget(this.#raw.firstOffset());
+    const fault = this.#raw.damage(0);
+    if (fault !== undefined && this.damage.length === 0) this.#loader.noteLive(fault);
+    this.#options.onProgress?.({ bytes: this.#live.size, totalBytes: undefined, packets: this.packetCount, firstPacket: this.firstPacket, done: false });
+  }
+
+  /** Runs a visit to its end and returns what it found. */
+  async #visit(visit: number, options: ReadOptions = {}, total?: number): Promise<string | undefined> {
+    let packets = 0;
+    try {
+      for await (const count of run(this.#raw, visit, this.#loader.octets, options.signal)) {
+        packets += count;
+        options.onProgress?.({ packets, totalPackets: total ?? this.packetCount });
       }
     } catch (error) {
-      // The damage is known since the capture was opened.
-      if (!(this.damage && error instanceof MirrorscopeError && error.code === this.damage.code)) throw error;
+      if (!this.#disposed) this.#raw.endVisit(visit);
+      throw error;
     }
-    return concatenated(found);
+    return this.#raw.endVisit(visit);
   }
 
-  /** Prints the capture; see `print`. */
-  print(options: PrintOptions = {}): ReadableStream<Uint8Array> {
-    return print(this.#octets, { ...this.#options, ...options });
-  }
-
-  /** The session table. */
-  sessions(): Session[] {
-    return this.#engine.sessions();
-  }
-
-  /** The sessions in the order in which they were first seen, which `IndexRow.session` counts. */
-  sessionsSeen(): readonly object[] {
-    return this.#engine.sessionsSeen();
-  }
-
-  /** The flows, if they were asked for. */
-  flows(): Flow[] {
-    this.#flows ??= this.#engine.flows();
-    return this.#flows;
-  }
-
-  /** What the flow table counted. */
-  flowCounters(): FlowCounters | undefined {
-    return this.#engine.flowCounters();
-  }
-
-  /** What could be written in a filter at `cursor`, with values of this capture. */
-  complete(text: string, cursor: number = text.length): Completion[] {
-    return JSON.parse(this.#engine.raw.completeFilter(text, cursor)) as Completion[];
-  }
-
-  /** Gives the memory back. The capture cannot be used afterwards. */
   dispose(): void {
-    this.#engine.free();
-    this.#chunks.length = 0;
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#loader.stop();
+    // Whoever is in the middle of reading must find its way out first.
+    void this.loaded.then(() => this.#raw.free());
   }
 
   [Symbol.dispose](): void {
@@ -215,29 +359,30 @@ export class Capture {
   }
 }
 
-/** The source as octets that can be read anywhere, uncompressed. */
-async function readable(source: Source, { maxKeptBytes = 2 ** 30, signal }: CaptureOptions): Promise<RandomAccess> {
-  const anywhere = asRandomAccess(source);
-  if (anywhere && !isCompressed(await anywhere.read(0, Math.min(4, anywhere.size)))) return anywhere;
-  const kept: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of open(source, signal).octets) {
-    size += chunk.length;
-    if (size > maxKeptBytes) {
-      throw new MirrorscopeError('TOO_LARGE', `the capture has more than the ${maxKeptBytes} bytes that may be kept`, 'give a Blob or a reader of the uncompressed file, or raise maxKeptBytes');
-    }
-    kept.push(chunk);
-  }
-  const blob = new Blob(kept as BlobPart[]);
-  return { size, read: async (at, len) => new Uint8Array(await blob.slice(at, at + len).arrayBuffer()) };
+type RawRow = Omit<Row, 'timestampNs'> & { timestampNs: string };
+type RawSegment = Omit<StreamSegment, 'timestampNs' | 'bytes' | 'gapLen'> & { timestampNs: string; len: number; gapLen: number };
+
+function row({ timestampNs, src = '', dst = '', srcPort, dstPort, flow, ...rest }: RawRow): Row {
+  return { ...rest, timestampNs: BigInt(timestampNs), src, dst, srcPort, dstPort, flow };
 }
 
-function concatenated(parts: Uint32Array[]): Uint32Array {
-  const whole = new Uint32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+const MEANING: Record<Problem['kind'], string> = {
+  damage: 'the capture could not be read further',
+  truncated: 'octets are missing: cut by the capture or by the packet length of the mirror session',
+  undecodable: 'a header could not be read',
+  duplicate: 'another session had mirrored the same packet before',
+  'one-sided': 'only one direction of the flow was mirrored',
+  loss: 'octets were acknowledged and never seen: lost by the mirror or by the capture',
+  fragment: 'a piece of a fragmented IP packet: later pieces have no ports',
+  'unknown-option': 'a Geneve option that Gateway Load Balancer is not known to send',
+  clock: 'a time before that of the packet before',
+  retransmission: 'a TCP segment with octets that were sent before',
+};
+
+function filterError(text: string): FilterError {
+  return new FilterError(JSON.parse(text) as ConstructorParameters<typeof FilterError>[0]);
+}
+
+function lines<T>(text: string): T[] {
+  return text === '' ? [] : (JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as T[]);
 }

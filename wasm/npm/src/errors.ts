@@ -74,3 +74,25 @@ export class AwsJsonError extends MirrorscopeError {
     this.column = fault.column;
   }
 }
+
+/** An error as a message can carry it. */
+export function flat(error: unknown): object {
+  if (error instanceof MirrorscopeError) return { ...error, name: error.name, message: error.message };
+  if (error instanceof Error) return { name: error.name, message: error.message, code: isPanic(error) ? 'PANIC' : 'WORKER' };
+  return { name: 'Error', message: String(error), code: 'WORKER' };
+}
+
+/** Whether the module itself failed, after which it cannot be used any more. */
+export function isPanic(error: unknown): boolean {
+  return error instanceof WebAssembly.RuntimeError || (error instanceof Error && /recursive use of an object/.test(error.message));
+}
+
+/** The error that `flat` made plain, of its own class again. */
+export function revived(plain: object): Error {
+  const fault = plain as { name: string; code: string; message: string; hint?: string };
+  if (fault.name === 'CaptureError') return new CaptureError(fault as never);
+  if (fault.name === 'FilterError') return new FilterError(fault as never);
+  if (fault.name === 'AwsJsonError') return new AwsJsonError(fault as never);
+  if (fault.name === 'RangeError') return new RangeError(fault.message);
+  return new MirrorscopeError(fault.code, fault.message, fault.hint);
+}

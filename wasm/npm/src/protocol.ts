@@ -2,6 +2,7 @@
 import type { AwsJson } from './aws.js';
 import type { Columns } from './columns.js';
 import type { BatchOptions } from './decode.js';
+import type { CaptureApi, CaptureOptions, CaptureProgress, ExportKind, Selection } from './capture-types.js';
 import type { PassOptions, PrintOptions, SessionId } from './types.js';
 
 /** What can be sent to a worker to be read there. */
@@ -21,7 +22,24 @@ export type Call =
       goal: { drop: string } | { keep: string };
       json: AwsJson[];
       options: Sendable<PassOptions>;
-    };
+    }
+  | { name: 'open'; capture: number; sources: WorkerSource[]; options: Sendable<CaptureOptions> }
+  | { name: 'ask'; capture: number; method: CaptureMethod; args: unknown[] }
+  | { name: 'export'; capture: number; kind: ExportKind; selection: Selection | undefined }
+  | { name: 'tell'; capture: number; method: 'stop' | 'dispose' };
+
+/** Questions to a capture that have one answer. */
+export type CaptureMethod = {
+  [Name in keyof CaptureApi]: CaptureApi[Name] extends (...args: never[]) => Promise<unknown> | void ? Name : never;
+}[Exclude<keyof CaptureApi, 'stop' | 'dispose' | typeof Symbol.dispose>];
+
+/** How a capture stands when it was loaded, or when a chunk was taken. */
+export interface OpenState {
+  packetCount: number;
+  firstPacket: number;
+  damage: { error: object; source: number; sourceName: string | undefined }[];
+  progress: CaptureProgress;
+}
 
 /** To the worker: a call, a wish for the next piece, or for the end. */
 export type Request = { id: number; call: Call; module?: unknown } | { id: number; more: true } | { id: number; stop: true };

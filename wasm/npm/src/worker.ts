@@ -2,12 +2,17 @@
 import type { AwsJson, AwsReport, Suggestion } from './aws.js';
 import { Batch } from './columns.js';
 import type { BatchOptions, Summary } from './decode.js';
-import { AwsJsonError, CaptureError, FilterError, MirrorscopeError } from './errors.js';
+import { MirrorscopeError, revived } from './errors.js';
+import type { CaptureOptions } from './capture-types.js';
+import { WorkerCapture } from './worker-capture.js';
 import type { Answer, Call, Request, Sendable, WorkerSource } from './protocol.js';
 import type { PassOptions, PrintOptions, Progress } from './types.js';
 
 export type { WorkerSource } from './protocol.js';
 export { Batch } from './columns.js';
+export type * from './capture-types.js';
+export { RowFlag } from './capture-types.js';
+export type { WorkerCapture } from './worker-capture.js';
 export { AwsJsonError, CaptureError, FilterError, MirrorscopeError } from './errors.js';
 
 /** What is common to the workers of browsers and of Node. */
@@ -20,15 +25,19 @@ type Listener = (answer: Answer) => void;
 
 /** Starts a worker. Give it back with `dispose()` or `using`. */
 export class MirrorscopeWorker {
-  readonly #worker: WorkerLike;
+  #worker: WorkerLike;
+  /** Starts another worker of the same kind; not where the caller brought one. */
+  readonly #restart: (() => Promise<WorkerLike>) | undefined;
   readonly #calls = new Map<number, Listener>();
   readonly #module: unknown;
   #last = 0;
+  #lastCapture = 0;
   #fault: MirrorscopeError | undefined;
 
-  private constructor(worker: WorkerLike, module: unknown) {
+  private constructor(worker: WorkerLike, module: unknown, restart: (() => Promise<WorkerLike>) | undefined) {
     this.#worker = worker;
     this.#module = module;
+    this.#restart = restart;
   }
 
   /**
@@ -36,13 +45,17 @@ export class MirrorscopeWorker {
    */
   static async start(options: { worker?: WorkerLike; module?: WebAssembly.Module | string } = {}): Promise<MirrorscopeWorker> {
     const worker = options.worker ?? (await standardWorker());
-    const client = new MirrorscopeWorker(worker, options.module);
+    const client = new MirrorscopeWorker(worker, options.module, options.worker ? undefined : standardWorker);
     client.#listen(worker);
     return client;
   }
 
   #listen(worker: WorkerLike): void {
-    const take = (answer: Answer): void => this.#calls.get(answer.id)?.(answer);
+    const take = (answer: Answer): void => {
+      if (worker !== this.#worker) return;
+      this.#calls.get(answer.id)?.(answer);
+      if ('error' in answer && (answer.error as { code?: string }).code === 'PANIC') void this.#replace();
+    };
     const fail = (why: unknown): void => this.#fail(`the worker failed: ${why instanceof Error ? why.message : String(why)}`);
     if ('addEventListener' in worker) {
       const web = worker as unknown as Worker;
@@ -60,6 +73,29 @@ export class MirrorscopeWorker {
     for (const [id, listener] of [...this.#calls]) {
       listener({ id, error: { name: 'MirrorscopeError', code: 'WORKER', message } });
     }
+  }
+
+  /** The module failed and must not be used again: what is open is lost, what comes next is not. */
+  async #replace(): Promise<void> {
+    this.#fail('the decoder failed; this is a defect of Mirrorscope');
+    if (!this.#restart) return;
+    this.#worker.terminate();
+    this.#worker = await this.#restart();
+    this.#listen(this.#worker);
+    this.#fault = undefined;
+  }
+
+  /**
+   * Opens captures, merged in order of time, and returns at once: ask the capture while it loads, or await `loaded`.
+   * The octets stay where they are, and are read again when they are needed.
+   */
+  open(sources: WorkerSource | WorkerSource[], options: CaptureOptions = {}): WorkerCapture {
+    const asking = {
+      value: <T>(call: Call, callOptions: object): Promise<T> => this.#value<T>(call, callOptions),
+      pieces: (call: Call): AsyncGenerator<Answer, void, void> => this.#pieces(call, {}),
+      tell: (call: Call): void => void this.#value(call, {}).catch(() => {}),
+    };
+    return new WorkerCapture(asking, (this.#lastCapture += 1), Array.isArray(sources) ? sources : [sources], options);
   }
 
   /** As `decode` of the main entry; batches are transferred. */
@@ -155,13 +191,4 @@ async function standardWorker(): Promise<WorkerLike> {
 
 function sendable<T extends PassOptions>({ signal: _, onProgress: __, ...rest }: T): Sendable<T> {
   return rest as Sendable<T>;
-}
-
-/** The error that the worker threw, of its own class again. */
-function revived(flat: object): Error {
-  const fault = flat as { name: string; code: string; message: string; hint?: string };
-  if (fault.name === 'CaptureError') return new CaptureError(fault as never);
-  if (fault.name === 'FilterError') return new FilterError(fault as never);
-  if (fault.name === 'AwsJsonError') return new AwsJsonError(fault as never);
-  return new MirrorscopeError(fault.code, fault.message, fault.hint);
 }

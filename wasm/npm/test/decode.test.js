@@ -121,51 +121,6 @@ test('filters choose, and their errors have spans in characters of JavaScript', 
   await assert.rejects(() => summarise(PING, { filter: 'tcp tcp' }), FilterError);
 });
 
-test('an indexed capture reads its octets again when they are needed', async () => {
-  for (const source of [new Blob([PING]), gzipSync(PING), new Blob([PING]).stream()]) {
-    const capture = await Capture.open(source, { flows: true });
-    assert.equal(capture.packetCount, 63);
-    assert.deepEqual(await capture.filter('icmp'), Uint32Array.from((await rows(decode(PING, { filter: 'icmp' }))).map(([number]) => number - 1)));
-    const tree = await capture.packet(0);
-    assert.equal(tree.layers[tree.subject].key, 'eth');
-    assert.ok(tree.layers.some(({ key }) => key === 'geneve'));
-    assert.equal((await capture.bytes(62)).length, capture.row(62).capturedLen);
-    assert.ok(capture.complete('vni ').some(({ text }) => text === '9325541'));
-    assert.deepEqual((await all(capture.print())).octets, (await all(print(PING))).octets);
-    assert.ok(capture.flows().length > 5 && capture.sessions().length === 1);
-    await assert.rejects(() => capture.packet(63), RangeError);
-    capture.dispose();
-  }
-  assert.ok(INDEX_BYTES_PER_PACKET <= 48);
-});
-
-test('a file beyond 4 GB is indexed through a reader', async () => {
-  const head = PING.subarray(0, 24);
-  const record = PING.subarray(24, 24 + 16 + new DataView(PING.buffer, PING.byteOffset).getUint32(32, true));
-  const big = new Uint8Array(16 + 250_000);
-  big.set(record.subarray(0, 8));
-  new DataView(big.buffer).setUint32(8, 250_000, true);
-  new DataView(big.buffer).setUint32(12, 250_000, true);
-  const count = 17_500;
-  const size = 24 + count * big.length;
-  const read = (offset, length) => {
-    const piece = new Uint8Array(length);
-    for (let at = 0; at < length; ) {
-      const from = offset + at;
-      const part = from < 24 ? head.subarray(from) : big.subarray((from - 24) % big.length);
-      piece.set(part.subarray(0, length - at), at);
-      at += Math.min(part.length, length - at);
-    }
-    return piece;
-  };
-  const capture = await Capture.open({ size, read });
-  assert.ok(size > 2 ** 32);
-  assert.equal(capture.packetCount, count);
-  assert.equal(capture.row(count - 1).offset, size - 250_000);
-  assert.equal((await capture.bytes(count - 1)).length, 250_000);
-  capture.dispose();
-});
-
 test('mirror filters are explained, checked and suggested', async () => {
   const filters = fixture('aws/describe-traffic-mirror-filters.json');
   const explained = await explain(PING, filters);
