@@ -277,6 +277,7 @@ export interface CaptureApi {
   sessionsSeen(): Promise<Session[]>;
   /** The session table, as the native program sorts it. */
   sessions(): Promise<Session[]>;
+  /** What an engineer should know. The selections are good until the next call. */
   problems(): Promise<Problem[]>;
 
   flows(query?: FlowQuery): Promise<FlowPage>;

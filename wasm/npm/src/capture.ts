@@ -34,6 +34,8 @@ export class Capture implements CaptureApi {
   #aws: AwsJson[] = [];
   /** Sessions that were looked up among the names. */
   #named = 0;
+  /** Selections of the problems that were told last. */
+  readonly #problems: number[] = [];
   readonly loaded: Promise<void>;
 
   private constructor(sources: Source[], options: CaptureOptions) {
@@ -78,6 +80,8 @@ export class Capture implements CaptureApi {
   get packetCount(): number { return this.#disposed ? 0 : this.#raw.end(); }
   get firstPacket(): number { return this.#disposed ? 0 : this.#raw.first(); }
   get damage(): readonly Damage[] { return this.#loader.damage; }
+  /** Octets that a live capture was fed with. */
+  get appendedBytes(): number { return this.#live?.size ?? 0; }
   /** Octets of the index, flows apart. */
   get indexBytes(): number { return this.#raw.memoryLen(); }
 
@@ -201,8 +205,10 @@ export class Capture implements CaptureApi {
   }
 
   async problems(): Promise<Problem[]> {
+    for (const id of this.#problems.splice(0)) this.#raw.release(id);
     const found = JSON.parse(this.#raw.problems()) as { kind: Problem['kind']; count: number; flows?: number; id: number }[];
     const damage = this.damage.map(({ error }): Problem => ({ kind: 'damage', count: 1, message: error.message }));
+    this.#problems.push(...found.map(({ id }) => id));
     return [...damage, ...found.map(({ kind, count, flows, id }): Problem => {
       const expr = kind === 'truncated' ? 'truncated' : '';
       const selection = { id, count, expr, packetCount: this.packetCount, packetsRead: 0 };

@@ -20,6 +20,7 @@ export interface Asking {
 export class WorkerCapture implements CaptureApi {
   readonly #worker: Asking;
   readonly #id: number;
+  readonly #onAppend: CaptureOptions['onProgress'];
   packetCount = 0;
   firstPacket = 0;
   damage: readonly Damage[] = [];
@@ -29,10 +30,11 @@ export class WorkerCapture implements CaptureApi {
     this.#worker = worker;
     this.#id = id;
     const { onProgress, ...rest } = options;
+    this.#onAppend = onProgress;
     const take = (progress: CaptureProgress): void => {
       this.#note(progress.packets, progress.firstPacket);
       // The last word is said when `damage` is known.
-      if (!progress.done || options.live) onProgress?.(progress);
+      if (!progress.done) onProgress?.(progress);
     };
     const opened = worker.value<OpenState>({ name: 'open', capture: id, sources, options: rest as Sendable<CaptureOptions> }, { onProgress: take as never });
     this.loaded = opened.then(
@@ -105,6 +107,7 @@ export class WorkerCapture implements CaptureApi {
     const state = await this.#ask<OpenState>('append', [chunk]);
     this.#note(state.packetCount, state.firstPacket);
     this.damage = state.damage.map(({ error, ...where }) => ({ ...where, error: revived(error) as Damage['error'] }));
+    this.#onAppend?.(state.progress);
   }
 
   export(kind: ExportKind, { selection }: { selection?: Selection | undefined } = {}): ReadableStream<Uint8Array> {

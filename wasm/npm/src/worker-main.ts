@@ -128,8 +128,10 @@ async function ask({ capture: id, method, args }: Call & { name: 'ask' }, option
       return fault && flat(fault);
     }
     case 'append': {
-      await capture.append(args[0] as Uint8Array);
-      return state(capture, undefined);
+      const chunk = args[0] as Uint8Array;
+      await capture.append(chunk);
+      const { packetCount: packets, firstPacket, appendedBytes: bytes } = capture;
+      return state(capture, { bytes, totalBytes: undefined, packets, firstPacket, done: false });
     }
     default:
       return (capture[method] as (...args: unknown[]) => unknown)(...args);
