@@ -6,7 +6,7 @@ use std::{
     os::unix::{fs::PermissionsExt, net::UnixDatagram},
     path::PathBuf,
     process::{Command, Output},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use mirrorscope_tests::{mirrorscope_bin, skip, tool};
@@ -64,7 +64,9 @@ fn systemd_is_told_of_every_state() {
     let hear = |wanted: &str| {
         let mut heard = Vec::new();
         let mut message = [0; 512];
-        while let Ok(len) = socket.recv(&mut message) {
+        let until = Instant::now() + Duration::from_secs(10);
+        // The watchdog's messages go on for ever.
+        while let (Ok(len), true) = (socket.recv(&mut message), Instant::now() < until) {
             let text = String::from_utf8_lossy(&message[..len]).into_owned();
             if text.lines().any(|line| line == wanted) {
                 return text;
@@ -161,7 +163,10 @@ fn receiving_needs_no_privilege_and_what_does_says_which() {
 
     let refused = |words: &[&str]| -> Output {
         let fixed = ["serve", "--listen", "127.0.0.1:0", "--health", "none", "--api", "none"];
-        Command::new(&setpriv).args(as_nobody).arg(&program).args(fixed).args(words).output().unwrap()
+        // One that is not refused would run for ever.
+        let mut command = Command::new("timeout");
+        command.arg("10").arg(&setpriv).args(as_nobody).arg(&program).args(fixed).args(words);
+        command.output().unwrap()
     };
     for (words, capability) in
         [(["--tap", "mstap4"].as_slice(), "CAP_NET_ADMIN"), (&["--mode", "inline"], "CAP_NET_RAW")]
