@@ -52,9 +52,12 @@ const ENDPOINT_INTERFACE: &str = "gateway_load_balancer_endpoint";
 
 /// Receive what a Gateway Load Balancer sends, until stopped
 ///
-/// By default nothing is ever sent and no privilege is needed. SIGTERM drains: health says 503, the data path
-/// stays up until it is quiet. A second SIGTERM, or Ctrl-C, stops at once. SIGHUP reads --config and
-/// the AWS files again, and takes EXPR, --drop, --allow-from and --mirror-endpoint from them.
+/// By default nothing is ever sent and no privilege is needed. Once everything is open, the agent gives up all
+/// capabilities but a TAP's, and all files but its own.
+///
+/// SIGTERM drains: health says 503, the data path stays up until it is quiet. A second SIGTERM, or Ctrl-C, stops at
+/// once. SIGHUP reads --config and the AWS files again, and takes EXPR, --drop, --allow-from and --mirror-endpoint
+/// from them.
 #[derive(ClapArgs, Debug)]
 #[command(
     args_override_self = true,

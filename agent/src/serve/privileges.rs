@@ -89,7 +89,7 @@ pub(super) fn keep_only(needs: &[Need]) {
 pub(crate) struct Paths {
     /// Files that are read again when the agent is told to.
     pub(crate) reads: Vec<PathBuf>,
-    /// Files that sinks write, others beside them, and devices.
+    /// Files that sinks write, with others beside them, and folders and devices.
     pub(crate) writes: Vec<PathBuf>,
 }
 
@@ -117,10 +117,10 @@ fn restrict(paths: &Paths, needs: &[Need]) -> Result<RulesetStatus, RulesetError
     Ok(status.ruleset)
 }
 
-/// A regular file is replaced and has others beside it; a device or a pipe stands for itself.
+/// A regular file is replaced and has others beside it; a folder, a device or a pipe stands for itself.
 fn place(path: &Path) -> &Path {
     match path.metadata() {
-        Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => path,
+        Ok(metadata) if !metadata.is_file() => path,
         _ => folder(path),
     }
 }

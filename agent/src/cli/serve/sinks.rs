@@ -19,6 +19,7 @@ use crate::{
 
 /// Where packets go.
 #[derive(Args, Debug)]
+#[command(next_help_heading = "Sinks")]
 pub(super) struct SinkArgs {
     /// Print the packets to this file; `-` for standard output
     #[arg(long, value_name = "FILE")]
