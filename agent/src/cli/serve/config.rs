@@ -247,8 +247,8 @@ mod tests {
             let failure = gathered("fault", file, &[], "").unwrap_err();
             format!("{failure:?}")
         };
-        let unknown = fault("port = 7000\n\nwrokers = 3\n");
-        assert!(unknown.contains("line 3: there is no option wrokers"), "{unknown}");
+        let unknown = fault("port = 7000\n\nworkerz = 3\n");
+        assert!(unknown.contains("line 3: there is no option workerz"), "{unknown}");
         assert!(unknown.contains("did you mean workers?"), "{unknown}");
         let value = fault("# x\nport = 'many'\n");
         assert!(value.contains("line 2: invalid value 'many' for '--port"), "{value}");
