@@ -1,0 +1,20 @@
+/** The page begins: theme, address, the page itself, and its copy for the time without a network. */
+import { render } from 'solid-js/web';
+import './style/base.css';
+import './style/frame.css';
+import './style/tables.css';
+import './style/packet.css';
+import './style/panels.css';
+import 'uplot/dist/uPlot.min.css';
+import { App } from './app.js';
+import { applyTheme } from './theme.js';
+import { followAddress } from './view.js';
+
+applyTheme();
+followAddress();
+render(() => <App />, document.getElementById('page')!);
+
+if (import.meta.env.PROD && 'serviceWorker' in navigator) {
+  // A page from an insecure origin has none, and works without.
+  navigator.serviceWorker.register('./sw.js').catch(() => undefined);
+}

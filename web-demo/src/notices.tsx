@@ -1,0 +1,33 @@
+/** What went wrong with the capture, above the view, which shows what came before. */
+import { createSignal, For, Show } from 'solid-js';
+import { number, plain } from './format.js';
+import { capture, failure, isOther, revision } from './opened.js';
+import { t } from './text/index.js';
+
+export function Notices() {
+  const [dismissed, setDismissed] = createSignal<unknown>();
+  const damage = () => (revision(), capture()?.damage ?? []);
+  return (
+    <>
+      <Show when={damage().length > 0 && dismissed() !== capture()}>
+        <div class="notice bad" role="alert">
+          <b>{t().damageTitle}</b>
+          <ul>
+            <For each={damage()}>
+              {(one) => (
+                <li>
+                  <Show when={one.source}><code>{plain(one.source!)}</code>: </Show>
+                  {plain(one.message)}, {t().damageAt(number(one.packets), number(one.offset))}
+                  <Show when={one.hint}><br /><span class="dim">{plain(one.hint!)}</span></Show>
+                </li>
+              )}
+            </For>
+          </ul>
+          <button type="button" class="quiet" onClick={() => setDismissed(capture())}>{t().dismiss}</button>
+        </div>
+      </Show>
+      <Show when={failure()}>{(fault) => <div class="notice bad" role="alert"><b>{plain(fault().message)}</b><Show when={fault().hint}><p>{plain(fault().hint!)}</p></Show></div>}</Show>
+      <Show when={isOther()}><p class="notice">{t().fingerprintOther}</p></Show>
+    </>
+  );
+}

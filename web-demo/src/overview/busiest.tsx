@@ -1,0 +1,35 @@
+/** The flows with the most bytes. */
+import { For, Show } from 'solid-js';
+import { flowName, place } from '../flows/names.js';
+import { showFlow } from '../flows/chosen.js';
+import { bytes, plain } from '../format.js';
+import { latest } from '../latest.js';
+import { capture, revision, selection } from '../opened.js';
+import { t } from '../text/index.js';
+
+const TOP = 8;
+
+export function Busiest() {
+  const flows = latest(
+    () => { const open = capture(); return open && { open, revision: revision(), selection: selection() }; },
+    ({ open, selection }) => open.flows({ sort: 'bytes', descending: true, from: 0, count: TOP, selection }),
+  );
+  return (
+    <section class="card">
+      <h2>{t().busiest}</h2>
+      <Show when={flows.answer()?.rows.length} fallback={<p class="dim">{t().none}</p>}>
+        <ol class="names">
+          <For each={flows.answer()?.rows}>
+            {(flow) => (
+              <li>
+                <button type="button" class="link mono" onClick={() => showFlow(flow)}>{place(flow.client, flow.client_port)} → {place(flow.server, flow.server_port)}</button>
+                <span class="dim ellipsis">{plain(flowName(flow))}</span>
+                <span class="num">{bytes(flow.sent.bytes + flow.received.bytes)}</span>
+              </li>
+            )}
+          </For>
+        </ol>
+      </Show>
+    </section>
+  );
+}

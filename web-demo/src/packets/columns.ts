@@ -1,0 +1,53 @@
+/** The columns of the packet table. */
+import { FLAG, type Row } from '../engine.js';
+import { number, plain, time } from '../format.js';
+import type { GridColumn } from '../grid/grid.js';
+import { whole } from '../opened.js';
+import { sessionLabel } from '../session.js';
+import { t } from '../text/index.js';
+import { timeStyle, type Column } from '../view.js';
+
+const WIDTHS: Record<Column, string> = {
+  number: '5.5rem',
+  time: '8.5rem',
+  session: 'minmax(6.5rem, 9rem)',
+  src: 'minmax(8rem, 13rem)',
+  dst: 'minmax(8rem, 13rem)',
+  protocol: '4.5rem',
+  length: '4rem',
+  info: 'minmax(16rem, 1fr)',
+  marks: '6rem',
+  flow: '5rem',
+};
+const NUMERIC: Column[] = ['number', 'time', 'length', 'flow'];
+
+export function gridColumns(names: Column[]): GridColumn<Row>[] {
+  return names.map((id) => ({ id, name: t().columnNames[id], width: WIDTHS[id], numeric: NUMERIC.includes(id), cell: (row) => cell(id, row) }));
+}
+
+function cell(id: Column, row: Row): string | Node {
+  switch (id) {
+    case 'number': return number(row.number);
+    case 'time': return time(row.timestampNs, timeStyle(), whole()?.firstNs ?? row.timestampNs);
+    case 'session': return sessionLabel(row.session);
+    case 'length': return number(row.length);
+    case 'marks': return marks(row);
+    case 'flow': return row.flow < 0 ? '' : number(row.flow + 1);
+    default: return plain(row[id]);
+  }
+}
+
+const MARKS = Object.keys(FLAG) as (keyof typeof FLAG)[];
+
+function marks({ flags }: Row): string | Node {
+  if (flags === 0) return '';
+  const fragment = document.createDocumentFragment();
+  for (const name of MARKS.filter((name) => flags & FLAG[name])) {
+    const mark = document.createElement('abbr');
+    mark.className = `mark-tag ${name}`;
+    mark.textContent = t().marks[name];
+    mark.title = t().marksLong[name];
+    fragment.append(mark);
+  }
+  return fragment;
+}

@@ -1,0 +1,38 @@
+/** What the dropped JSON and the capture say together: hits by rule, and findings. */
+import { Show } from 'solid-js';
+import type { AwsReport } from '../engine.js';
+import { plain } from '../format.js';
+import { latest } from '../latest.js';
+import { awsFiles, capture, phase } from '../opened.js';
+import { t } from '../text/index.js';
+
+export function Reports() {
+  const question = () => {
+    const open = capture();
+    phase(); // asked again when the capture is whole
+    return open && { open, json: awsFiles().map(({ text }) => text) };
+  };
+  const hits = latest(question, ({ open, json }) => open.explain(json));
+  const findings = latest(question, ({ open, json }) => open.lint(json));
+  return (
+    <>
+      <Report title={t().ruleHits} answer={hits.answer()} error={hits.error()} />
+      <Report title={t().findings} answer={findings.answer()} error={findings.error()} />
+    </>
+  );
+}
+
+/** The same words that the program prints. */
+function Report(props: { title: string; answer: AwsReport | undefined; error: unknown }) {
+  const fault = () => props.error as { message?: string; hint?: string } | undefined;
+  return (
+    <section class="card">
+      <h2>{props.title}</h2>
+      <Show when={!fault()} fallback={<p class="bad-text" role="alert">{plain(fault()?.message ?? String(fault()))} <Show when={fault()?.hint}>{plain(fault()!.hint!)}</Show></p>}>
+        <Show when={props.answer} fallback={<p class="dim">{t().working}…</p>}>
+          {(answer) => <pre class="report" tabindex="0" role="group" aria-label={props.title}>{answer().text}</pre>}
+        </Show>
+      </Show>
+    </section>
+  );
+}
