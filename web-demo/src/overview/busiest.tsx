@@ -23,7 +23,7 @@ export function Busiest() {
             {(flow) => (
               <li>
                 <button type="button" class="link mono" onClick={() => showFlow(flow)}>{place(flow.client, flow.client_port)} → {place(flow.server, flow.server_port)}</button>
-                <span class="dim ellipsis">{plain(flowName(flow))}</span>
+                <Show when={flowName(flow)}><span class="dim ellipsis">{plain(flowName(flow))}</span></Show>
                 <span class="num">{bytes(flow.sent.bytes + flow.received.bytes)}</span>
               </li>
             )}

@@ -168,7 +168,7 @@ export const en = {
   notThis: 'Not this',
   notThisIntro: 'Choose what you do not want to be mirrored.',
   noise: 'Noise to remove',
-  noiseEmpty: 'Nothing is chosen yet. Choose below, or write a filter.',
+  noiseEmpty: 'Nothing is chosen yet. Choose above, or write a filter.',
   suggest: 'Suggest rules',
   saves: (percent: string, packets: string, bytes: string) => `Removes ${percent} of the mirrored bytes: ${packets} packets, ${bytes}.`,
   exact: 'For every packet of this capture the rules do what was asked.',

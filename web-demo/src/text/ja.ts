@@ -170,7 +170,7 @@ export const ja: Text = {
   notThis: 'これは不要',
   notThisIntro: 'ミラーしたくないものを選んでください。',
   noise: '除くもの',
-  noiseEmpty: 'まだ何も選ばれていません。下から選ぶか、フィルターを書いてください。',
+  noiseEmpty: 'まだ何も選ばれていません。上から選ぶか、フィルターを書いてください。',
   suggest: '規則を提案',
   saves: (percent, packets, bytes) => `ミラーされたバイトの ${percent} を除きます:${packets} パケット、${bytes}。`,
   exact: 'このキャプチャのすべてのパケットについて、規則は指定どおりに働きます。',

@@ -1,0 +1,47 @@
+// A browser on the built page, served by a plain file server under a sub-path; counts what the page asks for.
+import { createServer } from 'node:http';
+import { existsSync, readFileSync, mkdirSync } from 'node:fs';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium } from 'playwright-core';
+
+const DIST = new URL('../dist/', import.meta.url);
+export const SCREENSHOTS = new URL('./screenshots/', import.meta.url);
+export const FIXTURES = fileURLToPath(new URL('../../tests/fixtures/', import.meta.url));
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.pcap': 'application/octet-stream' };
+/** Debian's Chromium looks for its maker's hosts at every start, unless told not to. */
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+
+/** Serves the built page at `/some/path/`, as any static host would. */
+export async function serve(root = '/some/path/') {
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url, 'http://x').pathname);
+    const name = path === root ? 'index.html' : path.slice(root.length);
+    const file = new URL(name, DIST);
+    if (!path.startsWith(root) || name.includes('..') || !existsSync(file)) return void response.writeHead(404).end();
+    response.writeHead(200, { 'content-type': TYPES[extname(name)] ?? 'application/octet-stream' }).end(readFileSync(file));
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${server.address().port}${root}`, close: () => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve); }) };
+}
+
+export async function launch() {
+  mkdirSync(SCREENSHOTS, { recursive: true });
+  return chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+}
+
+/** A new page with its console kept: an error there fails the test that looks at `problems`. */
+export async function open(browser, url, { language = 'en-US', colorScheme = 'light', viewport = { width: 1440, height: 900 }, serviceWorkers = 'block', ...more } = {}) {
+  const context = await browser.newContext({ locale: language, colorScheme, viewport, serviceWorkers, acceptDownloads: true, ...more });
+  const page = await context.newPage();
+  const problems = [];
+  const requests = [];
+  page.on('pageerror', (error) => problems.push(String(error)));
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()));
+  page.on('request', (request) => requests.push(request.url()));
+  await page.goto(url, { waitUntil: 'networkidle' });
+  return { context, page, problems, requests };
+}
+
+export const shot = (page, name) => page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, SCREENSHOTS)) });
