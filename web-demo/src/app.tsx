@@ -7,9 +7,10 @@ import { HelpDialog } from './dialogs/help.js';
 import { FilterBar } from './filter/bar.js';
 import { listenToKeys } from './keys.js';
 import { Notices } from './notices.js';
-import { capture, fault, openFiles, phase, selectionError } from './opened.js';
+import { capture, openFiles, phase } from './opened.js';
 import { TimelineStrip } from './overview/timeline.js';
 import { PANELS } from './panels.js';
+import { fault } from './shown.js';
 import { StatusBar } from './status.js';
 import { t } from './text/index.js';
 import { TopBar } from './topbar.js';
@@ -40,7 +41,7 @@ export function App() {
             )}
           </For>
         </nav>
-        <main id="main" tabindex="-1" class="main" data-tab={tab()} aria-busy={Boolean(selectionError()) || undefined} classList={{ stale: Boolean(fault()) }}>
+        <main id="main" tabindex="-1" class="main" data-tab={tab()} classList={{ stale: Boolean(fault()) }}>
           <Notices />
           <Switch>
             <For each={PANELS}>

@@ -16,8 +16,10 @@ function row(index: number): Row {
     protocol: tcp ? 'TCP' : 'ICMP',
     length: 60 + (index * 37) % 1400,
     info: tcp ? '80 → 53332 [P.] 139 HTTP 200 OK' : 'echo reply',
-    flags: index % 11 === 0 ? 2 : index % 17 === 0 ? 1 : 0,
+    flags: index % 11 === 0 ? 32 : index % 17 === 0 ? 4 : 1,
     flow: index % 40,
+    srcPort: tcp ? 80 : undefined,
+    dstPort: tcp ? 53332 : undefined,
   };
 }
 
@@ -36,7 +38,7 @@ function tree(): PacketTree {
   };
 }
 
-class MockCapture implements Capture {
+class MockCapture {
   loaded = Promise.resolve();
   packetCount = COUNT;
   damage = [];
@@ -44,8 +46,12 @@ class MockCapture implements Capture {
   async select(expr: string): Promise<Selection> {
     const bad = expr.indexOf('prot');
     if (bad >= 0) throw Object.assign(new Error('`prot` is no word of the filter language'), { from: bad, to: bad + 4, suggestion: 'port' });
-    return { id: 1, count: expr ? 12345 : COUNT, expr };
+    return { id: 1, count: expr ? 12345 : COUNT, expr, packetCount: COUNT, packetsRead: 0 };
   }
+  async selectTime(): Promise<Selection> { return { id: 3, count: 500, expr: '', packetCount: COUNT, packetsRead: 0 }; }
+  release() {}
+  async setNames() {}
+  async sessionsSeen() { return (await this.overview()).sessions; }
   async rows({ selection, from, count }: { selection?: Selection; from: number; count: number }) {
     const end = Math.min(from + count, selection?.count ?? COUNT);
     return Array.from({ length: Math.max(0, end - from) }, (_, i) => row(from + i));
@@ -68,16 +74,16 @@ class MockCapture implements Capture {
     return { startNs: START, endNs: START + 170_000_000_000n, sessions: [0, 1, 2], packets, bytes: packets.map((p) => Float64Array.from(p, (v) => v * 459)) };
   }
   async overview() {
-    const s = (name: string, vni: number, packets: number) => ({ kind: 'mirrored', endpoint: 'vpce-00a1b2c3d4e5f6071', vni, source: '10.10.0.4', name, packets, bytes: packets * 459, first: '2022-06-30T09:27:49.266963000Z', last: '2022-06-30T09:28:34.186559000Z', truncated: 12, undecodable: 0, duplicates: 34, lostBytes: 0 });
+    const s = (name: string, vni: number, packets: number) => ({ kind: 'mirrored', endpoint: 'vpce-00a1b2c3d4e5f6071', vni, source: '10.10.0.4', name, packets, bytes: packets * 459, first: '2022-06-30T09:27:49.266963000Z', last: '2022-06-30T09:28:34.186559000Z', truncated: 12, undecodable: 0, duplicates: 34, gapBytes: 0 });
     const c = (name: string, packets: number) => ({ name, packets, bytes: packets * 459 });
     return {
       packets: COUNT, bytes: COUNT * 459, firstNs: START, lastNs: START + 170_000_000_000n,
       sessions: [s('web-prod', 9325541, 6_000_000), s('', 42, 3_000_000), { ...s('', 0, 1_000_000), kind: 'inline', vni: undefined, source: undefined }],
       protocols: [c('tcp', 7e6), c('udp', 2e6), c('icmp', 1e6)],
-      talkers: [c('3.209.171.143', 5e6), c('10.10.0.4', 9e6), c('8.8.8.8', 2e6)],
-      ports: [c('tcp 443', 5e6), c('tcp 80', 2e6)],
+      talkers: [c('3.209.171.143', 5e6), c('10.10.0.4', 9e6), c('8.8.8.8', 2e6)].map((x) => ({ ...x, address: x.name, name: undefined })),
+      ports: [443, 80].map((port) => ({ ...c('', 5e6), protocol: 'tcp', port })),
       hosts: [{ name: 'example.com', kind: 'http' as const, packets: 12 }, { name: 'ssm.eu-west-1.amazonaws.com', kind: 'tls' as const, packets: 120 }],
-      sizes: [64, 128, 256, 512, 1024, 1500, 9001].map((upTo, i) => ({ upTo, packets: 1000 * (8 - i) })),
+      sizes: [64, 128, 256, 512, 1024, 1500, 9001].map((from, i) => ({ from, packets: 1000 * (8 - i) })),
       inline: { packets: 1e6, bytes: 459e6 }, undecodable: { packets: 3, bytes: 300 },
     };
   }
@@ -87,14 +93,14 @@ class MockCapture implements Capture {
     return { total: 400, rows };
   }
   async flowPackets(): Promise<Selection> {
-    return { id: 2, count: 40, expr: 'tcp port 80' };
+    return { id: 2, count: 40, expr: 'tcp port 80', packetCount: COUNT, packetsRead: 0 };
   }
   async follow() {
     const b = (t: string) => new TextEncoder().encode(t);
     return { segments: [{ direction: 'forward' as const, offset: 0, packet: 3, bytes: b('GET / HTTP/1.1\r\nHost: example.com\r\n\r\n') }, { direction: 'backward' as const, offset: 0, packet: 5, gapLen: 120 }, { direction: 'backward' as const, offset: 120, packet: 6, bytes: b('<html>') }], truncated: false };
   }
   async problems() {
-    return [{ kind: 'duplicate', count: 1200 }, { kind: 'truncated', count: 40, expr: 'truncated' }];
+    return [{ kind: 'duplicate', count: 1200, selection: {} }, { kind: 'truncated', count: 40, expr: 'truncated' }];
   }
   export() {
     return new Blob(['hello']).stream() as ReadableStream<Uint8Array>;
@@ -119,8 +125,8 @@ class MockCapture implements Capture {
 export async function startMock(): Promise<Engine> {
   return {
     open: (_, { onProgress }) => {
-      setTimeout(() => onProgress?.({ bytes: 100, totalBytes: 100, packets: COUNT }), 5);
-      return new MockCapture();
+      setTimeout(() => onProgress?.({ bytes: 100, totalBytes: 100, packets: COUNT, firstPacket: 0, done: true }), 5);
+      return new MockCapture() as unknown as Capture;
     },
   };
 }

@@ -16,9 +16,9 @@ export function Notices() {
             <For each={damage()}>
               {(one) => (
                 <li>
-                  <Show when={one.source}><code>{plain(one.source!)}</code>: </Show>
-                  {plain(one.message)}, {t().damageAt(number(one.packets), number(one.offset))}
-                  <Show when={one.hint}><br /><span class="dim">{plain(one.hint!)}</span></Show>
+                  <Show when={one.sourceName}><code>{plain(one.sourceName!)}</code>: </Show>
+                  {plain(one.error.message)}{place(one.error)}
+                  <Show when={one.error.hint}><br /><span class="dim">{plain(one.error.hint!)}</span></Show>
                 </li>
               )}
             </For>
@@ -30,4 +30,9 @@ export function Notices() {
       <Show when={isOther()}><p class="notice">{t().fingerprintOther}</p></Show>
     </>
   );
+}
+
+function place(error: object): string {
+  const { packets, offset } = error as { packets?: number; offset?: number };
+  return packets === undefined || offset === undefined ? '' : `, ${t().damageAt(number(packets), number(offset))}`;
 }

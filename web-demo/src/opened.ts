@@ -1,9 +1,8 @@
-/** What is open: the capture, how far it is read, and what of it passes filter and time range. */
-import { batch, createMemo, createRoot, createSignal } from 'solid-js';
-import { start, filterFault, type Capture, type Engine, type OpenOptions, type Overview, type Progress, type Selection, type Source } from './engine.js';
+/** What is open: the capture, and how far it is read. */
+import { batch, createSignal } from 'solid-js';
+import { start, type Capture, type CaptureProgress, type Engine, type OpenOptions, type Source } from './engine.js';
 import { fingerprint } from './fingerprint.js';
-import { latest } from './latest.js';
-import { filter, madeFor, range, setMadeFor, setPacket } from './view.js';
+import { madeFor, setMadeFor, setPacket } from './view.js';
 
 export type Phase = 'empty' | 'reading' | 'read' | 'stopped' | 'live' | 'failed';
 
@@ -13,14 +12,15 @@ export interface AwsFile {
   text: string;
 }
 
-/** Rows, charts and counts follow a capture that is being read this often, in milliseconds. */
-const FOLLOW_EVERY = 250;
+/** Views follow a capture that is being read: this often at first, and later this often, in milliseconds. */
+const FOLLOW_FIRST = 200;
+const FOLLOW_LATER = 1000;
 /** Octets of a file of AWS JSON; the CLI's own answers are far below. */
 const MAX_JSON_LEN = 32 << 20;
 
 export const [capture, setCapture] = createSignal<Capture>();
 export const [phase, setPhase] = createSignal<Phase>('empty');
-export const [progress, setProgress] = createSignal<Progress & { startedAt: number }>();
+export const [progress, setProgress] = createSignal<Pick<CaptureProgress, 'bytes' | 'totalBytes' | 'packets'> & { startedAt: number }>();
 export const [sources, setSources] = createSignal<{ name: string; size: number }[]>([]);
 export const [failure, setFailure] = createSignal<{ message: string; hint?: string }>();
 export const [awsFiles, setAwsFiles] = createSignal<AwsFile[]>([]);
@@ -32,6 +32,14 @@ export const [isOther, setIsOther] = createSignal(false);
 let engine: Promise<Engine> | undefined;
 export const decoder = (): Promise<Engine> => (engine ??= start());
 
+export const grow = (): number => setRevision((count) => count + 1);
+
+/** Packets so far. */
+export function packetCount(): number {
+  revision();
+  return capture()?.packetCount ?? 0;
+}
+
 /** Opens captures and AWS JSON that were dropped, chosen or pasted. */
 export async function openFiles(files: readonly File[]): Promise<void> {
   const isJson = (file: File) => /\.json$/i.test(file.name) || file.type === 'application/json';
@@ -42,22 +50,23 @@ export async function openFiles(files: readonly File[]): Promise<void> {
   }
   const captures = files.filter((file) => !json.includes(file));
   if (captures.length > 0) await openCaptures(captures.map((file) => ({ name: file.name, blob: file })));
+  else if (capture()) await nameSessions();
 }
 
 export async function openCaptures(opened: Source[]): Promise<void> {
   close();
   setSources(opened.map(({ name, blob }) => ({ name, size: blob.size })));
-  const next = await begin(opened, { onProgress: (now) => follow(now, performance.now()) }, 'reading');
+  const next = await begin(opened, { onProgress: follow }, 'reading');
   if (!next) return;
   void compareWithLink(opened);
-  try {
-    await next.loaded;
-    if (capture() === next) setPhase((before) => (before === 'reading' ? 'read' : before));
-  } catch (error) {
-    if (capture() === next) fail(error);
-  } finally {
-    if (capture() === next) setRevision((count) => count + 1);
-  }
+  await nameSessions();
+  await next.loaded;
+  if (capture() !== next) return;
+  batch(() => {
+    grow();
+    if (next.packetCount === 0 && next.damage[0]) fail(next.damage[0].error);
+    else setPhase((before) => (before === 'reading' ? 'read' : before));
+  });
 }
 
 /** Opens an endless capture, to be fed by the caller. */
@@ -67,16 +76,15 @@ export function openLive(maxPackets: number): Promise<Capture | undefined> {
 }
 
 async function begin(opened: Source[], options: OpenOptions, phase: Phase): Promise<Capture | undefined> {
-  const startedAt = performance.now();
   batch(() => {
     setFailure(undefined);
     setPhase(phase);
-    setProgress({ bytes: 0, packets: 0, totalBytes: opened.reduce((sum, { blob }) => sum + blob.size, 0), startedAt });
+    setProgress({ bytes: 0, packets: 0, totalBytes: opened.reduce((sum, { blob }) => sum + blob.size, 0), startedAt: performance.now() });
   });
   try {
     const next = (await decoder()).open(opened, options);
     setCapture(() => next);
-    setRevision((count) => count + 1);
+    grow();
     return next;
   } catch (error) {
     fail(error);
@@ -84,26 +92,33 @@ async function begin(opened: Source[], options: OpenOptions, phase: Phase): Prom
   }
 }
 
-let lastFollowed = 0;
+let lastFollowed = -Infinity;
 
-function follow(now: Progress, at: number): void {
-  setProgress((before) => ({ ...now, startedAt: before?.startedAt ?? at }));
-  if (at - lastFollowed < FOLLOW_EVERY && lastFollowed !== 0) return;
+function follow(now: CaptureProgress): void {
+  const at = performance.now();
+  const startedAt = progress()?.startedAt ?? at;
+  const every = at - startedAt < 3 * FOLLOW_LATER ? FOLLOW_FIRST : FOLLOW_LATER;
+  if (at - lastFollowed < every && !now.done) return;
   lastFollowed = at;
-  setRevision((count) => count + 1);
+  batch(() => {
+    setProgress({ ...now, startedAt });
+    grow();
+  });
 }
 
 export function stop(): void {
   if (phase() !== 'reading') return;
   capture()?.stop();
-  setPhase('stopped');
-  setRevision((count) => count + 1);
+  batch(() => {
+    setPhase('stopped');
+    grow();
+  });
 }
 
 /** Forgets the capture; the view stays, for the next one. */
 export function close(): void {
   capture()?.dispose();
-  lastFollowed = 0;
+  lastFollowed = -Infinity;
   batch(() => {
     setCapture(undefined);
     setPhase('empty');
@@ -118,9 +133,21 @@ export function fail(error: unknown): void {
   const fault = error as { message?: string; hint?: string };
   batch(() => {
     setFailure({ message: fault?.message ?? String(error), hint: fault?.hint });
-    if (!capture() || capture()!.packetCount === 0) setPhase('failed');
-    else setPhase('read');
+    setPhase(packetCount() === 0 ? 'failed' : 'read');
   });
+}
+
+/** The dropped JSON says how the sources of mirrored packets are called. */
+async function nameSessions(): Promise<void> {
+  const open = capture();
+  if (!open || awsFiles().length === 0) return;
+  try {
+    await open.setNames(awsFiles().map(({ text }) => text));
+    if (capture() === open) grow();
+  } catch (error) {
+    // The workshop says it beside the file.
+    console.info(error);
+  }
 }
 
 async function compareWithLink(opened: Source[]): Promise<void> {
@@ -133,63 +160,4 @@ async function compareWithLink(opened: Source[]): Promise<void> {
     }
     setMadeFor(own);
   });
-}
-
-interface Question {
-  capture: Capture;
-  revision: number;
-  expr: string;
-  from?: bigint;
-  to?: bigint;
-}
-
-const chosen = createRoot(() => {
-  const question = createMemo((): Question | undefined => {
-    const open = capture();
-    const isAll = filter().trim() === '' && range() === undefined;
-    if (!open || isAll) return undefined;
-    return { capture: open, revision: revision(), expr: filter().trim(), from: range()?.from, to: range()?.to };
-  });
-  const selection = latest<Question, Selection>(
-    question,
-    (asked, signal) => asked.capture.select(asked.expr, { fromNs: asked.from, toNs: asked.to, signal }),
-    (asked, next) => asked.expr !== next.expr || asked.from !== next.from || asked.to !== next.to || asked.capture !== next.capture,
-  );
-  const overview = latest<{ capture: Capture; revision: number; selection?: Selection }, Overview>(
-    () => {
-      const open = capture();
-      return open && { capture: open, revision: revision(), selection: selection.answer() };
-    },
-    (asked) => asked.capture.overview({ selection: asked.selection }),
-  );
-  const everything = latest<{ capture: Capture; revision: number }, Overview>(
-    () => {
-      const open = capture();
-      return open && { capture: open, revision: revision() };
-    },
-    (asked) => asked.capture.overview({}),
-  );
-  return { selection, overview, everything };
-});
-
-/** What passes the filter and lies in the time range; `undefined` for everything. */
-export const selection = chosen.selection.answer;
-export const isFiltering = chosen.selection.pending;
-export const fault = createMemoOnce(() => filterFault(chosen.selection.error()));
-export const selectionError = chosen.selection.error;
-/** Of what is shown. */
-export const overview = chosen.overview.answer;
-/** Of the whole capture: sessions are numbered as here. */
-export const whole = chosen.everything.answer;
-
-/** Packets so far. */
-export const packetCount = (): number => {
-  revision();
-  return capture()?.packetCount ?? 0;
-};
-/** Packets shown. */
-export const shownCount = (): number => selection()?.count ?? packetCount();
-
-function createMemoOnce<T>(compute: () => T): () => T {
-  return createRoot(() => createMemo(compute));
 }

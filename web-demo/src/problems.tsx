@@ -1,10 +1,11 @@
 /** What is wrong or strange, by kind, each a click away from its packets. */
 import { For, Show } from 'solid-js';
-import { number } from './format.js';
+import { number, plain } from './format.js';
+import type { Problem } from './engine.js';
 import { latest } from './latest.js';
 import { capture, phase, revision } from './opened.js';
 import { t } from './text/index.js';
-import { setFilter, setTab, setTyping } from './view.js';
+import { setTab, showFilter, showWithin } from './view.js';
 
 export function ProblemsPanel() {
   const found = latest(
@@ -12,9 +13,9 @@ export function ProblemsPanel() {
     ({ open }) => open.problems(),
   );
   const rows = () => (found.answer() ?? []).filter(({ count }) => count > 0);
-  const show = (expr: string): void => {
-    setTyping(0);
-    setFilter(expr);
+  const show = ({ kind, expr }: Problem): void => {
+    if (expr === undefined) return showWithin(`problem:${kind}`);
+    showFilter(expr);
     setTab('packets');
   };
   return (
@@ -28,9 +29,9 @@ export function ProblemsPanel() {
                 <span class="num count">{number(problem.count)}</span>
                 <div>
                   <b>{t().problemKinds[problem.kind]?.[0] ?? problem.kind}</b> <Show when={phase() === 'reading'}><span class="dim">{t().soFar}</span></Show>
-                  <p class="dim">{t().problemKinds[problem.kind]?.[1]}</p>
+                  <p class="dim">{t().problemKinds[problem.kind]?.[1] ?? plain(problem.message)}</p>
                 </div>
-                <Show when={problem.expr}>{(expr) => <button type="button" title={t().filterBy(expr())} onClick={() => show(expr())}>{t().show}</button>}</Show>
+                <Show when={problem.expr !== undefined || problem.selection}><button type="button" title={problem.expr && t().filterBy(problem.expr)} aria-label={`${t().show}: ${t().problemKinds[problem.kind]?.[0] ?? problem.kind}`} onClick={() => show(problem)}>{t().show}</button></Show>
               </li>
             )}
           </For>

@@ -1,11 +1,11 @@
 /** How a mirror session is called where there is little room. */
 import type { Session } from './engine.js';
 import { plain } from './format.js';
-import { whole } from './opened.js';
+import { sessions } from './shown.js';
 import { t } from './text/index.js';
 
 export function sessionOf(index: number): Session | undefined {
-  return whole()?.sessions[index];
+  return sessions()[index];
 }
 
 /** Its name, else its VNI, else what it is. */

@@ -2,7 +2,8 @@
 import { createEffect, createSignal, Show } from 'solid-js';
 import { bytes, duration, number, percent } from './format.js';
 import { LiveStatus } from './live/controls.js';
-import { isFiltering, packetCount, phase, progress, shownCount, stop } from './opened.js';
+import { packetCount, phase, progress, stop } from './opened.js';
+import { isFiltering, shownCount } from './shown.js';
 import { t } from './text/index.js';
 
 /** A screen reader is told no more often than this, in milliseconds. */

@@ -23,6 +23,8 @@ export interface Sort {
 export const [tab, setTab] = createSignal<Tab>('overview');
 export const [filter, setFilter] = createSignal('');
 export const [range, setRange] = createSignal<Range | undefined>(undefined);
+/** What the filter language cannot say and is shown instead of a filter: `problem:duplicate`, `flow:12`. */
+export const [within, setWithin] = createSignal('');
 /** Index of the chosen packet. */
 export const [packet, setPacket] = createSignal<number | undefined>(undefined);
 export const [columns, setColumns] = createSignal<Column[]>(USUAL);
@@ -38,6 +40,7 @@ export function fragment(): string {
   const members = new URLSearchParams();
   if (tab() !== 'overview') members.set('tab', tab());
   if (filter()) members.set('filter', filter());
+  if (within()) members.set('within', within());
   const chosen = range();
   if (chosen) members.set('time', `${chosen.from}-${chosen.to}`);
   const index = packet();
@@ -56,6 +59,8 @@ export function takeFragment(text: string): void {
     const wished = members.get('tab') as Tab;
     setTab(TABS.includes(wished) ? wished : 'overview');
     setFilter(members.get('filter') ?? '');
+    const set = members.get('within') ?? '';
+    setWithin(/^(problem:[a-z-]{1,30}|flow:\d{1,10})$/.test(set) ? set : '');
     const time = /^(\d{1,20})-(\d{1,20})$/.exec(members.get('time') ?? '');
     setRange(time ? { from: BigInt(time[1]!), to: BigInt(time[2]!) } : undefined);
     const number = Number(members.get('packet') ?? NaN);
@@ -75,7 +80,7 @@ export function followAddress(): void {
   takeFragment(location.hash);
   addEventListener('popstate', () => takeFragment(location.hash));
   createRoot(() => {
-    const place = () => JSON.stringify([tab(), filter(), String(range()?.from), String(range()?.to)]);
+    const place = () => JSON.stringify([tab(), filter(), within(), String(range()?.from), String(range()?.to)]);
     let last = untrack(place);
     let lastTyping = 0;
     createEffect(
@@ -90,5 +95,24 @@ export function followAddress(): void {
         else history.replaceState(null, '', url);
       }),
     );
+  });
+}
+
+/** Shows what passes `expression`, instead of what was shown. */
+export function showFilter(expression: string): void {
+  batch(() => {
+    setTyping(0);
+    setWithin('');
+    setFilter(expression);
+  });
+}
+
+/** Shows what no filter can say. */
+export function showWithin(set: string): void {
+  batch(() => {
+    setTyping(0);
+    setFilter('');
+    setWithin(set);
+    setTab('packets');
   });
 }

@@ -3,13 +3,14 @@ import { createSignal, For, Show } from 'solid-js';
 import { copyText } from '../copy.js';
 import type { Capture, ExportKind } from '../engine.js';
 import { bytes, number, plain } from '../format.js';
-import { capture, packetCount, selection, shownCount, sources } from '../opened.js';
+import { capture, packetCount, sources } from '../opened.js';
+import { selection, shownCount } from '../shown.js';
 import { t } from '../text/index.js';
 import { Dialog } from './dialog.js';
 import { exportIsOpen, setExportIsOpen } from './open.js';
 import { save } from './save.js';
 
-const ENDINGS: Record<ExportKind, string> = { 'inner-pcapng': 'pcapng', pcapng: 'pcapng', csv: 'csv', jsonl: 'jsonl', text: 'txt', tcpdump: 'txt', 'flows-csv': 'csv', 'flows-jsonl': 'jsonl' };
+const ENDINGS: Partial<Record<ExportKind, string>> = { 'inner-pcapng': 'pcapng', pcapng: 'pcapng', csv: 'csv', jsonl: 'jsonl', text: 'txt', tcpdump: 'txt', 'flows-csv': 'csv', 'flows-jsonl': 'jsonl' };
 const KINDS = Object.keys(ENDINGS) as ExportKind[];
 
 export function ExportDialog() {

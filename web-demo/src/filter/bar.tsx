@@ -1,19 +1,23 @@
 /** The filter: typed, completed from what the capture holds, and underlined where it cannot be read. */
-import { createEffect, createSignal, For, on, Show } from 'solid-js';
-import { capture, fault, isFiltering, packetCount, selectionError, shownCount } from '../opened.js';
+import { batch, createEffect, createSignal, For, on, Show } from 'solid-js';
+import { capture, packetCount } from '../opened.js';
+import { fault, isFiltering, selectionError, shownCount } from '../shown.js';
 import type { Completion } from '../engine.js';
 import { moment, number, plain } from '../format.js';
 import { t } from '../text/index.js';
-import { filter, range, setFilter, setRange, setTyping, typing } from '../view.js';
+import { filter, range, setFilter, setRange, setTyping, setWithin, typing, within } from '../view.js';
 import { keep, past } from './history.js';
 
 /** A filter is judged when no key was pressed for this long, in milliseconds. */
 const JUDGE_AFTER = 80;
 const MAX_SHOWN = 12;
 
+/** What can be taken: from the decoder, or from before. */
+type Offer = Omit<Completion, 'kind'> & { kind: Completion['kind'] | 'history' };
+
 export function FilterBar() {
   const [draft, setDraft] = createSignal(filter());
-  const [list, setList] = createSignal<Completion[]>([]);
+  const [list, setList] = createSignal<Offer[]>([]);
   const [chosen, setChosen] = createSignal(-1);
   const [isOpen, setIsOpen] = createSignal(false);
   let input!: HTMLInputElement;
@@ -27,7 +31,13 @@ export function FilterBar() {
 
   const judge = (now = false): void => {
     clearTimeout(timer);
-    timer = window.setTimeout(() => setFilter(draft().trim()), now ? 0 : JUDGE_AFTER);
+    timer = window.setTimeout(() => apply(draft().trim()), now ? 0 : JUDGE_AFTER);
+  };
+  const apply = (text: string): void => {
+    batch(() => {
+      if (text) setWithin('');
+      setFilter(text);
+    });
   };
   const typed = (): void => {
     setDraft(input.value);
@@ -46,13 +56,13 @@ export function FilterBar() {
     const ask = (asked += 1);
     const text = input.value;
     const cursor = input.selectionStart ?? text.length;
-    const found = text.trim() === '' ? past().map((past) => ({ text: past, kind: 'history', from: 0, to: text.length, detail: '' })) : await capture()?.complete(text, cursor).catch(() => []);
+    const found = text.trim() === '' ? past().map((past): Offer => ({ text: past, kind: 'history', from: 0, to: text.length, detail: '' })) : await capture()?.complete(text, cursor).catch(() => []);
     if (ask !== asked) return;
     setList((found ?? []).slice(0, MAX_SHOWN));
     setChosen(-1);
     setIsOpen(list().length > 0 && document.activeElement === input);
   };
-  const take = (completion: Completion): void => {
+  const take = (completion: Offer): void => {
     const text = draft().slice(0, completion.from) + completion.text + draft().slice(completion.to);
     setDraft(text);
     input.value = text;
@@ -147,6 +157,9 @@ export function FilterBar() {
           </Show>
         </Show>
       </div>
+      <Show when={within()}>
+        {(set) => <span class="chip"><span>{withinLabel(set())}</span><button type="button" class="quiet" aria-label={t().filterClear} onClick={() => setWithin('')}>✕</button></span>}
+      </Show>
       <Show when={range()}>
         {(time) => (
           <span class="chip">
@@ -157,6 +170,11 @@ export function FilterBar() {
       </Show>
     </div>
   );
+}
+
+function withinLabel(set: string): string {
+  const [kind, name = ''] = set.split(':');
+  return kind === 'flow' ? `${t().columnNames.flow} ${number(Number(name) + 1)}` : (t().problemKinds[name]?.[0] ?? name);
 }
 
 /** Full-width letters, digits and signs as a Japanese keyboard gives them, folded to what the language knows. */

@@ -1,23 +1,16 @@
 /** The chosen flow: who, how it went in each direction, and the ways on. */
 import { createSignal, For, Show } from 'solid-js';
-import type { Capture, Flow, Way } from '../engine.js';
+import type { Flow, Way } from '../engine.js';
 import { bytes, duration, number, plain } from '../format.js';
-import { capture } from '../opened.js';
 import { labelOf } from '../session.js';
 import { t } from '../text/index.js';
-import { setFilter, setTab, setTyping } from '../view.js';
+import { showWithin } from '../view.js';
 import { flow } from './chosen.js';
 import { Follow } from './follow.js';
 import { flowName, lasts, place } from './names.js';
 
 export function FlowDetail() {
   const [isFollowing, setIsFollowing] = createSignal(false);
-  const packets = async (chosen: Flow): Promise<void> => {
-    const { expr } = await (capture() as Capture).flowPackets(chosen.id);
-    setTyping(0);
-    setFilter(expr);
-    setTab('packets');
-  };
   return (
     <aside class="flow-detail" aria-label={t().flowOf}>
       <Show when={flow()} fallback={<p class="wait">{t().chooseFlow}</p>}>
@@ -29,7 +22,7 @@ export function FlowDetail() {
               <Show when={t().states[chosen().state ?? '']}> · {t().states[chosen().state ?? '']}</Show>
             </p>
             <div class="row">
-              <button type="button" onClick={() => void packets(chosen())}>{t().packetsOfFlow}</button>
+              <button type="button" onClick={() => showWithin(`flow:${chosen().id}`)}>{t().packetsOfFlow}</button>
               <button type="button" id="follow" onClick={() => setIsFollowing(true)}>{t().follow}</button>
             </div>
             <Ways of={chosen()} />

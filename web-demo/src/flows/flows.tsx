@@ -1,12 +1,13 @@
 /** All flows, sortable, and of the chosen one how it went and what was said. */
 import { createMemo, createSignal, Show } from 'solid-js';
-import type { Capture, Flow, FlowSort } from '../engine.js';
+import { flows, type Capture, type Flow, type FlowSort } from '../engine.js';
 import { bytes, duration, number, plain } from '../format.js';
 import type { GridColumn } from '../grid/grid.js';
 import { GridView } from '../grid/view.js';
 import { latest } from '../latest.js';
-import { capture, revision, selection } from '../opened.js';
+import { capture, revision } from '../opened.js';
 import { labelOf } from '../session.js';
+import { selection } from '../shown.js';
 import { language, t } from '../text/index.js';
 import { filter, setSort, sort } from '../view.js';
 import { flow, setFlow } from './chosen.js';
@@ -25,12 +26,12 @@ export function FlowsPanel() {
   const [at, setAt] = createSignal(-1);
   const total = latest(
     () => { const open = capture(); return open && { open, revision: revision(), selection: selection() }; },
-    ({ open, selection }) => open.flows({ sort: 'bytes', descending: true, from: 0, count: 0, selection }).then((answer) => answer.total),
+    ({ open, selection }) => flows(open, { count: 1, selection }).then((answer) => answer.total),
   );
   const shape = createMemo(() => { language(); sort(); return columns(); });
   const meaning = createMemo(() => [capture(), selection()?.expr, sort(), revision(), language()]);
   const fetch = async (from: number, count: number): Promise<Flow[]> =>
-    (await (capture() as Capture).flows({ sort: sort().by, descending: sort().descending, from, count, selection: selection() })).rows;
+    (await flows(capture() as Capture, { sort: sort().by, descending: sort().descending, from, count, selection: selection() })).rows;
   const order = (column: string): void => {
     const by = SORTS[column as Column];
     if (by) setSort((before) => ({ by, descending: before.by === by ? !before.descending : true }));

@@ -1,7 +1,7 @@
 /** What the two ends said, in order, as text or octets; what the mirror lost is named in its place. */
 import { createSignal, For, Show } from 'solid-js';
 import { Dialog } from '../dialogs/dialog.js';
-import type { Flow, Segment } from '../engine.js';
+import type { Flow, StreamSegment as Segment } from '../engine.js';
 import { number, plain } from '../format.js';
 import { latest } from '../latest.js';
 import { capture } from '../opened.js';

@@ -1,7 +1,7 @@
 /** A running agent that serves this page: its capture is followed through the same decoder, its counters are shown. */
 import { createSignal } from 'solid-js';
 import type { Capture } from '../engine.js';
-import { capture, fail, openLive, setRevision } from '../opened.js';
+import { capture, fail, grow, openLive } from '../opened.js';
 import { setTab } from '../view.js';
 
 /** Packets kept; older ones make room. */
@@ -91,7 +91,7 @@ async function read(open: Capture, body: ReadableStream<Uint8Array>, signal: Abo
     if (open.packetCount > 0 && liveState() !== 'following') setLiveState('following');
     if (performance.now() - told < FOLLOW_EVERY) continue;
     told = performance.now();
-    setRevision((count) => count + 1);
+    grow();
   }
 }
 

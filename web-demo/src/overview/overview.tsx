@@ -1,9 +1,10 @@
 /** What was mirrored, at a glance: facts, sessions, what it consists of, and what is no copy. Every number is a filter. */
 import { For, Show } from 'solid-js';
-import type { Counted, Overview } from '../engine.js';
+import type { Overview } from '../engine.js';
 import { hostTest, refine } from '../filter/refine.js';
 import { bytes, duration, number, percent, plain } from '../format.js';
-import { isFiltering, overview, phase } from '../opened.js';
+import { phase } from '../opened.js';
+import { isFiltering, overview } from '../shown.js';
 import { t } from '../text/index.js';
 import { Busiest } from './busiest.js';
 import { Sessions } from './sessions.js';
@@ -19,9 +20,9 @@ export function OverviewPanel() {
           <Facts of={shown()} />
           <Sessions of={shown()} />
           <div class="cards">
-            <Bars title={t().protocols} rows={shown().protocols} test={protocolTest} />
-            <Bars title={t().talkers} rows={shown().talkers} test={(row) => hostTest(row.name)} />
-            <Bars title={t().ports} rows={shown().ports} test={portTest} />
+            <Bars title={t().protocols} rows={shown().protocols.map((row) => ({ ...row, test: protocolTest(row.name) }))} />
+            <Bars title={t().talkers} rows={shown().talkers.map((row) => ({ ...row, name: row.name ? `${row.address} ${row.name}` : row.address, test: hostTest(row.address) }))} />
+            <Bars title={t().ports} rows={shown().ports.map((row) => ({ ...row, name: `${row.port}/${row.protocol.toLowerCase()} ${row.service ?? ''}`, test: portTest(row) }))} />
             <Sizes of={shown()} />
             <Hosts of={shown()} />
             <Busiest />
@@ -49,8 +50,16 @@ function Facts(props: { of: Overview }) {
   );
 }
 
+interface Counted {
+  name: string;
+  packets: number;
+  bytes: number;
+  /** The filter that it stands for. */
+  test: string | undefined;
+}
+
 /** A list with bars that are as long as the share of bytes. */
-function Bars(props: { title: string; rows: Counted[]; test: (row: Counted) => string | undefined }) {
+function Bars(props: { title: string; rows: Counted[] }) {
   const rows = () => props.rows.slice(0, TOP);
   const largest = () => Math.max(1, ...rows().map((row) => row.bytes));
   return (
@@ -61,7 +70,7 @@ function Bars(props: { title: string; rows: Counted[]; test: (row: Counted) => s
           <For each={rows()}>
             {(row) => (
               <li>
-                <Show when={props.test(row)} fallback={<span class="bar-name">{plain(row.name)}</span>}>
+                <Show when={row.test} fallback={<span class="bar-name">{plain(row.name)}</span>}>
                   {(test) => <button type="button" class="link bar-name" title={t().filterBy(test())} onClick={(event) => refine(test(), event.altKey)}>{plain(row.name)}</button>}
                 </Show>
                 <span class="num bar-value">{bytes(row.bytes)}</span>
@@ -84,12 +93,12 @@ function Sizes(props: { of: Overview }) {
       <ol class="sizes">
         <For each={props.of.sizes}>
           {(size, index) => {
-            const from = () => (index() === 0 ? 0 : (props.of.sizes[index() - 1]?.upTo ?? 0) + 1);
-            const test = () => (index() === 0 ? `less ${size.upTo}` : `greater ${from()} and less ${size.upTo}`);
+            const next = () => props.of.sizes[index() + 1]?.from;
+            const test = () => [size.from > 0 && `greater ${size.from}`, next() !== undefined && `less ${next()! - 1}`].filter(Boolean).join(' and ') || 'greater 0';
             return (
               <li>
                 <span class="column"><i style={{ height: `${(100 * size.packets) / largest()}%` }} /></span>
-                <button type="button" class="link num" title={t().filterBy(test())} onClick={() => refine(test())}>≤{size.upTo}</button>
+                <button type="button" class="link num" title={t().filterBy(test())} onClick={() => refine(test())}>≥{size.from}</button>
                 <span class="num dim">{number(size.packets)}</span>
               </li>
             );
@@ -116,7 +125,7 @@ function Hosts(props: { of: Overview }) {
 }
 
 /** Words of the filter language; other protocols have a number, or no test. */
-function protocolTest({ name }: Counted): string | undefined {
+function protocolTest(name: string): string | undefined {
   const word = name.toLowerCase();
   if (['tcp', 'udp', 'icmp', 'icmp6', 'arp', 'ip', 'ip6', 'igmp', 'sctp', 'ah', 'esp', 'vrrp', 'pim'].includes(word)) return word;
   if (word === 'icmpv6') return 'icmp6';
@@ -124,9 +133,7 @@ function protocolTest({ name }: Counted): string | undefined {
   return port ? `port ${port}` : undefined;
 }
 
-function portTest({ name }: Counted): string | undefined {
-  const found = /^(tcp|udp|sctp)?[ /]?(\d+)$/i.exec(name) ?? /^(\d+)\/(tcp|udp|sctp)$/i.exec(name);
-  if (!found) return undefined;
-  const [port, word] = /^\d/.test(found[1] ?? '') ? [found[1], found[2]] : [found[2], found[1]];
-  return word ? `${word.toLowerCase()} port ${port}` : `port ${port}`;
+function portTest({ protocol, port }: { protocol: string; port: number }): string {
+  const word = protocol.toLowerCase();
+  return ['tcp', 'udp', 'sctp'].includes(word) ? `${word} port ${port}` : `port ${port}`;
 }

@@ -1,6 +1,6 @@
 /** Who mirrored: a row a session; inline and other traffic apart. */
 import { For, Show } from 'solid-js';
-import type { Overview, Session } from '../engine.js';
+import type { Overview, SessionOverview } from '../engine.js';
 import { refine } from '../filter/refine.js';
 import { bytes, number, percent, plain } from '../format.js';
 import { kindOf, labelOf, sessionTest } from '../session.js';
@@ -49,7 +49,7 @@ export function Sessions(props: { of: Overview }) {
   );
 }
 
-function Row(props: { session: Session; total: number }) {
+function Row(props: { session: SessionOverview; total: number }) {
   const share = () => (props.total ? props.session.bytes / props.total : 0);
   const test = () => sessionTest(props.session);
   return (
@@ -65,7 +65,7 @@ function Row(props: { session: Session; total: number }) {
       <td><span class="share"><span class="bar"><i style={{ width: `${100 * share()}%` }} /></span><span class="num">{percent(props.session.bytes, props.total)}</span></span></td>
       <Mark count={props.session.duplicates} of={props.session.packets} />
       <Mark count={props.session.truncated} of={props.session.packets} />
-      <td class="num numeric" classList={{ quiet: !props.session.lostBytes, warn: Boolean(props.session.lostBytes) }}>{props.session.lostBytes ? bytes(props.session.lostBytes) : '–'}</td>
+      <td class="num numeric" classList={{ quiet: !props.session.gapBytes, warn: Boolean(props.session.gapBytes) }}>{props.session.gapBytes ? bytes(props.session.gapBytes) : '–'}</td>
       <Mark count={props.session.undecodable} of={props.session.packets} />
     </tr>
   );

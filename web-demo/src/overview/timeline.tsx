@@ -4,7 +4,8 @@ import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Sh
 import type { Capture, Timeline } from '../engine.js';
 import { bytes, moment, number } from '../format.js';
 import { latest } from '../latest.js';
-import { capture, revision, selection } from '../opened.js';
+import { capture, revision } from '../opened.js';
+import { selection } from '../shown.js';
 import { sessionLabel } from '../session.js';
 import { language, t } from '../text/index.js';
 import { colour, theme } from '../theme.js';

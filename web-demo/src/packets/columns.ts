@@ -1,9 +1,10 @@
 /** The columns of the packet table. */
-import { FLAG, type Row } from '../engine.js';
+import { RowFlag, type Row } from '../engine.js';
 import { number, plain, time } from '../format.js';
+import { place } from '../flows/names.js';
 import type { GridColumn } from '../grid/grid.js';
-import { whole } from '../opened.js';
 import { sessionLabel } from '../session.js';
+import { whole } from '../shown.js';
 import { t } from '../text/index.js';
 import { timeStyle, type Column } from '../view.js';
 
@@ -32,17 +33,20 @@ function cell(id: Column, row: Row): string | Node {
     case 'session': return sessionLabel(row.session);
     case 'length': return number(row.length);
     case 'marks': return marks(row);
-    case 'flow': return row.flow < 0 ? '' : number(row.flow + 1);
+    case 'flow': return row.flow === undefined ? '' : number(row.flow + 1);
+    case 'src': return place(row.src, row.srcPort);
+    case 'dst': return place(row.dst, row.dstPort);
+    case 'info': return plain(row.error ?? row.info);
     default: return plain(row[id]);
   }
 }
 
-const MARKS = Object.keys(FLAG) as (keyof typeof FLAG)[];
+/** Those that are worth a mark: that a packet is mirrored is what is expected. */
+const MARKS = ['inline', 'truncated', 'undecodable', 'fragment', 'duplicate', 'unknownOption', 'clockBack'] as const;
 
 function marks({ flags }: Row): string | Node {
-  if (flags === 0) return '';
   const fragment = document.createDocumentFragment();
-  for (const name of MARKS.filter((name) => flags & FLAG[name])) {
+  for (const name of MARKS.filter((name) => flags & RowFlag[name])) {
     const mark = document.createElement('abbr');
     mark.className = `mark-tag ${name}`;
     mark.textContent = t().marks[name];

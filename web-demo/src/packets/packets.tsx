@@ -6,9 +6,10 @@ import { GridView } from '../grid/view.js';
 import type { Grid } from '../grid/grid.js';
 import { latest } from '../latest.js';
 import { liveIsFollowing } from '../live/live.js';
-import { capture, packetCount, phase, selection, shownCount, whole } from '../opened.js';
+import { capture, packetCount, phase } from '../opened.js';
+import { selection, sessions, shownCount } from '../shown.js';
 import { language, t } from '../text/index.js';
-import { COLUMNS, columns, filter, packet, range, setColumns, setPacket, setTimeStyle, timeStyle, type Column } from '../view.js';
+import { COLUMNS, columns, filter, packet, range, setColumns, setPacket, setTimeStyle, timeStyle, within, type Column } from '../view.js';
 import { gridColumns } from './columns.js';
 import { Detail } from './detail.js';
 
@@ -16,10 +17,10 @@ export function PacketsPanel() {
   let grid: Grid<Row> | undefined;
   const shape = createMemo(() => { language(); timeStyle(); return gridColumns(columns()); });
   // A growing selection keeps its rows; another filter does not.
-  const meaning = createMemo(() => [capture(), selection()?.expr, range(), timeStyle(), language(), whole()?.sessions.length, phase() === 'live' ? packetCount() : 0]);
+  const meaning = createMemo(() => [capture(), selection()?.expr, range(), timeStyle(), language(), sessions().length, within(), phase() === 'live' ? packetCount() : 0]);
   const position = latest(
     () => { const open = capture(); const index = packet(); return open && index !== undefined ? { open, index, selection: selection() } : undefined; },
-    ({ open, index, selection }) => open.indexOf(selection, index),
+    ({ open, index, selection }) => (selection ? open.indexOf(selection, index) : Promise.resolve(index)),
   );
   const fetch = (from: number, count: number): Promise<Row[]> => (capture() as Capture).rows({ selection: selection(), from, count });
   // A row that was not read yet when it was chosen tells its packet when it is.
@@ -33,7 +34,7 @@ export function PacketsPanel() {
       <h1 class="visually-hidden">{t().tabs.packets}</h1>
       <div class="packets-table">
         <Tools />
-        <Show when={shownCount() > 0} fallback={<p class="wait">{filter() || range() ? t().noMatch : t().noPackets}</p>}>
+        <Show when={shownCount() > 0} fallback={<p class="wait">{filter() || range() || within() ? t().noMatch : t().noPackets}</p>}>
           <GridView<Row>
             ref={(made) => (grid = made)}
             label={t().packetsGrid}
@@ -45,7 +46,6 @@ export function PacketsPanel() {
             fetch={fetch}
             onChoose={(at, row) => void choose(at, row)}
             onOpen={() => document.querySelector<HTMLElement>('[role=tree]')?.focus()}
-            rowClass={(row) => (row.flags ? 'flagged' : '')}
           />
         </Show>
       </div>

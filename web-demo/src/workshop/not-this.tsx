@@ -3,7 +3,8 @@ import { createSignal, For, Show } from 'solid-js';
 import { copyText } from '../copy.js';
 import type { Capture, Suggestion } from '../engine.js';
 import { number, bytes, percent, plain } from '../format.js';
-import { awsFiles, capture, overview, whole } from '../opened.js';
+import { awsFiles, capture } from '../opened.js';
+import { overview, whole } from '../shown.js';
 import { t } from '../text/index.js';
 import { filter } from '../view.js';
 
@@ -68,8 +69,8 @@ function Candidates(props: { chosen: string[]; onAdd: (test: string) => void }) 
   const rows = () => {
     const shown = overview();
     if (!shown) return [];
-    const ports = shown.ports.slice(0, TOP).flatMap((row) => { const [, word, port] = /^(tcp|udp)?\D?(\d+)/i.exec(row.name) ?? []; return port ? [{ ...row, test: `${word ? `${word.toLowerCase()} ` : ''}port ${port}` }] : []; });
-    const hosts = shown.talkers.slice(0, TOP).map((row) => ({ ...row, test: `host ${row.name}` }));
+    const ports = shown.ports.slice(0, TOP).map((row) => ({ ...row, test: `${row.protocol.toLowerCase()} port ${row.port}` }));
+    const hosts = shown.talkers.slice(0, TOP).map((row) => ({ ...row, test: `host ${row.address}` }));
     const protocols = shown.protocols.filter(({ name }) => /^(tcp|udp|icmp)$/i.test(name)).map((row) => ({ ...row, test: row.name.toLowerCase() }));
     return [...ports, ...hosts, ...protocols].filter(({ test }) => !props.chosen.includes(test));
   };
