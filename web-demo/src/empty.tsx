@@ -9,7 +9,7 @@ import { copyText } from './copy.js';
 import { t } from './text/index.js';
 import { madeFor } from './view.js';
 
-const COMMAND = 'sudo tcpdump -i any -s 0 -w mirror.pcap udp port 6081';
+const COMMAND = 'tcpdump -i any -s 0 -w mirror.pcap udp port 6081';
 /** Which tunnel a row of the picture belongs to. */
 const ZONES = ['outer', 'outer', 'outer', 'mirror', 'mirror', 'mirror', 'inner'] as const;
 

@@ -124,7 +124,8 @@ class MockCapture {
 
 export async function startMock(): Promise<Engine> {
   return {
-    open: (_, { onProgress }) => {
+    open: (sources, { onProgress }) => {
+      if (sources[0]?.name.endsWith('.txt')) return Object.assign(new MockCapture(), { packetCount: 0, damage: [{ source: 0, sourceName: 'notes.txt', error: { message: 'this is no capture', hint: 'pcap and pcapng are read' } }] }) as unknown as Capture;
       setTimeout(() => onProgress?.({ bytes: 100, totalBytes: 100, packets: COUNT, firstPacket: 0, done: true }), 5);
       return new MockCapture() as unknown as Capture;
     },

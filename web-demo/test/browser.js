@@ -35,10 +35,13 @@ export async function launch() {
 export async function open(browser, url, { language = 'en-US', colorScheme = 'light', viewport = { width: 1440, height: 900 }, serviceWorkers = 'block', ...more } = {}) {
   const context = await browser.newContext({ locale: language, colorScheme, viewport, serviceWorkers, acceptDownloads: true, ...more });
   const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
   const problems = [];
   const requests = [];
   page.on('pageerror', (error) => problems.push(String(error)));
-  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && problems.push(message.text()));
+  // That a test forbids service workers is no fault of the page.
+  const isOurs = (text) => !text.includes('Service Worker registration blocked');
+  page.on('console', (message) => ['error', 'warning'].includes(message.type()) && isOurs(message.text()) && problems.push(message.text()));
   page.on('request', (request) => requests.push(request.url()));
   await page.goto(url, { waitUntil: 'networkidle' });
   return { context, page, problems, requests };

@@ -18,7 +18,7 @@ type Column = keyof ReturnType<typeof t>['flowColumns'];
 
 const SORTS: Partial<Record<Column, FlowSort>> = { packets: 'packets', bytes: 'bytes', duration: 'duration', rtt: 'rtt', response: 'response', retransmissions: 'retransmissions', loss: 'loss', duplicates: 'duplicates' };
 const WIDTHS: Record<Column, string> = {
-  client: 'minmax(9rem, 13rem)', server: 'minmax(9rem, 13rem)', protocol: '5.5rem', name: 'minmax(8rem, 1fr)', state: '7rem', session: 'minmax(6rem, 9rem)',
+  client: '11rem', server: '11rem', protocol: '5.5rem', name: 'minmax(9rem, 1fr)', state: '7rem', session: '7.5rem',
   packets: '5rem', bytes: '5.5rem', duration: '5.5rem', rtt: '6.5rem', response: '6.5rem', retransmissions: '7.5rem', loss: '7rem', duplicates: '6.5rem',
 };
 
