@@ -25,7 +25,7 @@ use self::sinks::SinkArgs;
 use super::aws::files::SourceFiles;
 use crate::{
     failure::Failure,
-    http::Listen,
+    http::{Listen, Page},
     serve::{
         self, Drain, Plan,
         intake::Way,
@@ -153,6 +153,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     api_token_file: Option<PathBuf>,
 
+    /// Folder of the built page, which then follows this agent in a browser at the API's address
+    #[arg(long, value_name = "DIR")]
+    page: Option<PathBuf>,
+
     /// After SIGTERM: stop when no datagram came for so many seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 130)]
     drain_quiet: u64,
@@ -219,6 +223,7 @@ impl Args {
             api_token: self.api_token_file.as_ref().map(serve::read_token).transpose()?,
             api,
             reads: self.config.iter().chain(self.aws.paths()).cloned().collect(),
+            page: self.page.as_deref().map(Page::read).transpose()?,
             drain: Drain {
                 quiet: Duration::from_secs(self.drain_quiet),
                 deadline: Duration::from_secs(self.drain_deadline),

@@ -20,7 +20,10 @@ mod flow_filter;
 mod guard;
 mod health;
 mod metrics;
+mod page;
 mod server;
+
+pub(crate) use page::Page;
 
 /// Where the API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,22 +57,23 @@ pub(crate) fn open(health: Option<SocketAddr>, api: Option<&Listen>) -> Result<L
 }
 
 /// Serves both, each in a thread of its own, until the program ends.
-pub(crate) fn serve(listeners: Listeners, agent: &Arc<Agent>, token: Option<String>) {
+pub(crate) fn serve(listeners: Listeners, agent: &Arc<Agent>, token: Option<String>, page: Option<Page>) {
     if let Some(listener) = listeners.health {
         say("health", &listener);
         let router = health::router(Arc::clone(agent));
         thread::spawn(move || server::run(|| on_tcp(listener), router, server::HEALTH));
     }
     let router = api::router(Arc::clone(agent));
+    let page = page.map(Page::router).unwrap_or_default();
     match listeners.api {
         None => {}
         Some(Api::Tcp(listener)) => {
             say("API", &listener);
-            let router = guard::guarded(router, guard::Guard::of_network(token));
+            let router = guard::guarded(router, guard::Guard::of_network(token)).merge(page);
             thread::spawn(move || server::run(|| on_tcp(listener), router, server::API));
         }
         Some(Api::Unix(listener)) => {
-            let router = guard::guarded(router, guard::Guard::of_socket_file(token));
+            let router = guard::guarded(router, guard::Guard::of_socket_file(token)).merge(page);
             thread::spawn(move || server::run(|| on_socket_file(listener), router, server::API));
         }
     }

@@ -91,6 +91,8 @@ pub(crate) struct Plan {
     pub(crate) api: Option<http::Listen>,
     /// What the API asks for.
     pub(crate) api_token: Option<String>,
+    /// The page that the API's listener also serves.
+    pub(crate) page: Option<http::Page>,
     /// How the agent stops.
     pub(crate) drain: Drain,
     /// Files that a reload reads.
@@ -238,7 +240,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
         };
         workers.push(start_worker(index, work, intake)?);
     }
-    http::serve(listeners, &agent, plan.api_token);
+    http::serve(listeners, &agent, plan.api_token, plan.page);
     eprintln!("mirrorscope: receiving on UDP {address}, {} workers", plan.workers);
     notify(&[NotifyState::Ready]);
 
