@@ -103,7 +103,8 @@ impl Page {
     /// A route for each file, and `/` for `index.html`.
     pub(super) fn router(self) -> Router {
         self.files.into_iter().fold(Router::new(), |router, (name, kind, content)| {
-            let answer = move || async move { (HEADERS, [(header::CONTENT_TYPE, kind)], content).into_response() };
+            let answer =
+                move || async move { (HEADERS, [(header::CONTENT_TYPE, kind)], content).into_response() };
             let path = if name == "index.html" { "/".to_owned() } else { format!("/{name}") };
             // A brace would be a pattern to the router; no file of the page has one.
             if path.contains(['{', '}']) { router } else { router.route(&path, get(answer)) }
@@ -132,7 +133,8 @@ mod tests {
     fn the_page_learns_that_an_agent_serves_it() {
         let folder = folder("whole", &[("index.html", MARK), ("assets/a.js", "1")]);
         let page = Page::read(&folder).unwrap();
-        let content = |name: &str| page.files.iter().find(|file| file.0 == name).map(|file| (file.1, &file.2[..]));
+        let content =
+            |name: &str| page.files.iter().find(|file| file.0 == name).map(|file| (file.1, &file.2[..]));
         assert_eq!(content("index.html"), Some(("text/html; charset=utf-8", MARKED.as_bytes())));
         assert_eq!(content("assets/a.js"), Some(("text/javascript", &b"1"[..])));
         fs::remove_dir_all(folder).unwrap();

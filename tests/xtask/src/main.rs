@@ -3,6 +3,7 @@
 mod bench;
 mod install;
 mod npm;
+mod page;
 mod run;
 mod shell;
 mod test;
@@ -13,10 +14,12 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 The project's tasks. Each installs what it needs where it can, and names the command where it cannot.
 
-  cargo xtask run            build the program and read the two sample captures
+  cargo xtask run            build everything, read the two sample captures, and follow a simulated mirror in the page
+  cargo xtask run --once     the same without waiting for Ctrl-C
   cargo xtask test           every check and every test of every crate
   cargo xtask bench          measure the program beside its peers
   cargo xtask wasm           build the decoder for JavaScript: module, npm package, sizes
+  cargo xtask page           build the page in web-demo/dist, with the decoder
   cargo xtask wasm --distro  the same with Debian's compiler, even if rustup has the target
 ";
 
@@ -28,9 +31,11 @@ fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
-        ["run"] => run::run(),
+        ["run"] => run::run(run::Until::Interrupted),
+        ["run", "--once"] => run::run(run::Until::Shown),
         ["test"] => test::test(),
         ["bench", words @ ..] => bench::bench(words),
+        ["page"] => wasm::build(wasm::Compiler::First).and_then(|()| page::build()),
         ["wasm"] => wasm::build(wasm::Compiler::First),
         ["wasm", "--distro"] => wasm::build(wasm::Compiler::Distribution),
         ["help" | "--help" | "-h"] => {

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf, process::Command};
 
 use crate::{
-    install, npm,
+    install, npm, page,
     shell::{self, Outcome},
     wasm,
 };
@@ -24,6 +24,7 @@ pub(crate) fn test() -> Outcome {
     check_licences(&mut report);
     run_tests(&mut report);
     test_package(&mut report);
+    test_page(&mut report);
     report.finish()
 }
 
@@ -110,13 +111,30 @@ fn test_package(report: &mut Report) {
     report.collect_skipped();
 }
 
+/// The page, in a browser, with the program that feeds it.
+fn test_page(report: &mut Report) {
+    let ready = npm::node().and_then(|()| page::browser());
+    if let Err(command) = ready {
+        return report.skip("the page in a browser", &command);
+    }
+    report.check("build of the page", page::build());
+    let mut tests = page::tests();
+    tests.env("MIRRORSCOPE_SKIPPED", skipped_list()).env("MIRRORSCOPE_BIN", program_path());
+    report.tests("npm test (page)", &mut tests);
+    report.collect_skipped();
+}
+
 /// Builds the program once, so that the tests which start it need not each ask cargo for it.
 fn build_program(report: &mut Report) -> Option<PathBuf> {
     let built = shell::run(&mut shell::cargo("build --quiet --package mirrorscope"));
-    let program = shell::target_dir().join("debug").join(format!("mirrorscope{}", env::consts::EXE_SUFFIX));
+    let program = program_path();
     let found = built.is_ok() && program.is_file();
     report.check("build of the program", built);
     found.then_some(program)
+}
+
+fn program_path() -> PathBuf {
+    shell::target_dir().join("debug").join(format!("mirrorscope{}", env::consts::EXE_SUFFIX))
 }
 
 #[derive(Default)]
