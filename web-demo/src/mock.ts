@@ -41,6 +41,7 @@ function tree(): PacketTree {
 class MockCapture {
   loaded = Promise.resolve();
   packetCount = COUNT;
+  firstPacket = 0;
   damage = [];
   stop() {}
   async select(expr: string): Promise<Selection> {

@@ -40,6 +40,14 @@ export function packetCount(): number {
   return capture()?.packetCount ?? 0;
 }
 
+/** The first packet that is still there: a live capture forgets. */
+export function firstKept(): number {
+  revision();
+  return capture()?.firstPacket ?? 0;
+}
+
+export const keptCount = (): number => packetCount() - firstKept();
+
 /** Opens captures and AWS JSON that were dropped, chosen or pasted. */
 export async function openFiles(files: readonly File[]): Promise<void> {
   const isJson = (file: File) => /\.json$/i.test(file.name) || file.type === 'application/json';

@@ -2,7 +2,7 @@
 import { createMemo, createRoot } from 'solid-js';
 import { choose, filterFault, type Capture, type Overview, type Selection, type Session } from './engine.js';
 import { latest } from './latest.js';
-import { capture, packetCount, revision } from './opened.js';
+import { capture, keptCount, revision } from './opened.js';
 import { filter, range, within } from './view.js';
 
 interface Question {
@@ -55,7 +55,7 @@ export const whole = (): Overview | undefined => state.whole.answer() ?? (select
 /** Sessions, as rows count them. */
 export const sessions = (): Session[] => state.sessions.answer() ?? [];
 /** Packets shown. */
-export const shownCount = (): number => selection()?.count ?? packetCount();
+export const shownCount = (): number => selection()?.count ?? keptCount();
 
 async function select({ capture: open, expr, within: set, range: time }: Question, signal: AbortSignal): Promise<Selection> {
   if (set === '') return choose(open, expr, time, signal);

@@ -32,8 +32,11 @@ const QUESTIONS: [(&str, &[&str]); 5] = [
 const HEALTH: &str = "127.0.0.1:8080";
 const API: &str = "127.0.0.1:8081";
 /// The simulated traffic: some sessions, slow enough to be watched.
-const TRAFFIC: &str = "send --generate --flows 400 --packets 20000 --sessions 4 --endpoints 2 --inline 0.05 \
-    --rate 400 --to 127.0.0.1:6081";
+const TRAFFIC: &str =
+    "send --generate --flows 400 --sessions 4 --endpoints 2 --inline 0.05 --rate 400 --to 127.0.0.1:6081";
+/// Packets of it at a time, and where nobody watches.
+const PACKETS: u32 = 20_000;
+const PACKETS_ONCE: u32 = 400;
 /// How long the agent may take to listen.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
@@ -72,10 +75,9 @@ fn follow(program: &Path, with_page: bool, until: Until) -> Outcome {
     let _agent = start(&mut serve)?;
     wait_for(API)?;
     eprintln!("\n  http://{API}/{}\n", if with_page { "  the page; Ctrl-C ends" } else { "v1/sessions" });
-    let traffic = TRAFFIC
-        .replace("--packets 20000", if until == Until::Shown { "--packets 400" } else { "--packets 20000" });
+    let packets = if until == Until::Shown { PACKETS_ONCE } else { PACKETS };
     loop {
-        shell::run(&mut command(program, &traffic))?;
+        shell::run(&mut command(program, &format!("{TRAFFIC} --packets {packets}")))?;
         if until == Until::Shown {
             return Ok(());
         }

@@ -45,6 +45,10 @@ export class Grid<R> {
   readonly #options: GridOptions<R>;
   readonly #pool: HTMLElement[] = [];
   readonly #pages = new Map<number, R[]>();
+  /** What stood there before, shown until the new rows are read. */
+  #stale = new Map<number, R[]>();
+  /** What each element shows. */
+  readonly #shown = new Map<HTMLElement, { index: number; row: R | undefined }>();
   #columns: GridColumn<R>[] = [];
   #count = 0;
   #top = 0;
@@ -99,6 +103,7 @@ export class Grid<R> {
     this.element.setAttribute('aria-colcount', String(columns.length));
     this.#head.replaceChildren(...columns.map((column, index) => this.#heading(column, index)));
     for (const row of this.#pool.splice(0)) row.remove();
+    this.#shown.clear();
     this.#draw();
   }
 
@@ -117,6 +122,7 @@ export class Grid<R> {
   reset(): void {
     this.#epoch += 1;
     this.#isAsking = false;
+    if (this.#pages.size > 0) this.#stale = new Map(this.#pages);
     this.#pages.clear();
     this.#draw();
   }
@@ -247,10 +253,11 @@ export class Grid<R> {
     const isChosen = index === this.#chosen;
     if (isChosen) this.element.setAttribute('aria-activedescendant', element.id);
     element.setAttribute('aria-selected', String(isChosen));
-    const row = this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE];
-    const key = `${this.#epoch}.${index}.${row ? 1 : 0}`;
-    if (element.dataset['key'] === key) return;
-    element.dataset['key'] = key;
+    const page = Math.floor(index / PAGE);
+    const row = (this.#pages.get(page) ?? this.#stale.get(page))?.[index % PAGE];
+    const shown = this.#shown.get(element);
+    if (shown && shown.index === index && shown.row === row) return;
+    this.#shown.set(element, { index, row });
     element.setAttribute('aria-rowindex', String(index + 2));
     element.className = `grid-row ${index % 2 ? 'odd' : ''} ${row ? (this.#options.rowClass?.(row) ?? '') : 'waiting'}`;
     this.#columns.forEach((column, place) => {

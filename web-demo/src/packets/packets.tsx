@@ -6,7 +6,7 @@ import { GridView } from '../grid/view.js';
 import type { Grid } from '../grid/grid.js';
 import { latest } from '../latest.js';
 import { liveIsFollowing } from '../live/live.js';
-import { capture, packetCount, phase } from '../opened.js';
+import { capture, firstKept } from '../opened.js';
 import { selection, sessions, shownCount } from '../shown.js';
 import { language, t } from '../text/index.js';
 import { COLUMNS, columns, filter, packet, range, setColumns, setPacket, setTimeStyle, timeStyle, within, type Column } from '../view.js';
@@ -17,12 +17,12 @@ export function PacketsPanel() {
   let grid: Grid<Row> | undefined;
   const shape = createMemo(() => { language(); timeStyle(); return gridColumns(columns()); });
   // A growing selection keeps its rows; another filter does not.
-  const meaning = createMemo(() => [capture(), selection()?.expr, range(), timeStyle(), language(), sessions().length, within(), phase() === 'live' ? packetCount() : 0]);
+  const meaning = createMemo(() => [capture(), selection()?.expr, range(), timeStyle(), language(), sessions().length, within(), firstKept()]);
   const position = latest(
-    () => { const open = capture(); const index = packet(); return open && index !== undefined ? { open, index, selection: selection() } : undefined; },
-    ({ open, index, selection }) => (selection ? open.indexOf(selection, index) : Promise.resolve(index)),
+    () => { const open = capture(); const index = packet(); return open && index !== undefined ? { open, index, selection: selection(), first: firstKept() } : undefined; },
+    ({ open, index, selection, first }) => (selection ? open.indexOf(selection, index) : Promise.resolve(index - first)),
   );
-  const fetch = (from: number, count: number): Promise<Row[]> => (capture() as Capture).rows({ selection: selection(), from, count });
+  const fetch = (from: number, count: number): Promise<Row[]> => (capture() as Capture).rows({ selection: selection(), from: selection() ? from : from + firstKept(), count });
   // A row that was not read yet when it was chosen tells its packet when it is.
   const choose = async (at: number, row: Row | undefined): Promise<void> => {
     const chosen = row ?? (await fetch(at, 1).catch(() => []))[0];
