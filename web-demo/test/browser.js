@@ -1,13 +1,15 @@
 // A browser on the built page, served by a plain file server under a sub-path; counts what the page asks for.
 import { createServer } from 'node:http';
 import { existsSync, readFileSync, mkdirSync } from 'node:fs';
-import { extname } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const DIST = new URL('../dist/', import.meta.url);
 export const SCREENSHOTS = new URL('./screenshots/', import.meta.url);
 export const FIXTURES = fileURLToPath(new URL('../../tests/fixtures/', import.meta.url));
+/** The program, as built last. */
+export const PROGRAM = process.env.MIRRORSCOPE_BIN ? resolve(fileURLToPath(new URL('../..', import.meta.url)), process.env.MIRRORSCOPE_BIN) : fileURLToPath(new URL('../../target/debug/mirrorscope', import.meta.url));
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.pcap': 'application/octet-stream' };
 /** Debian's Chromium looks for its maker's hosts at every start, unless told not to. */
@@ -43,7 +45,10 @@ export async function open(browser, url, { language = 'en-US', colorScheme = 'li
   const isOurs = (text) => !text.includes('Service Worker registration blocked');
   page.on('console', (message) => ['error', 'warning'].includes(message.type()) && isOurs(message.text()) && problems.push(message.text()));
   page.on('request', (request) => requests.push(request.url()));
-  await page.goto(url, { waitUntil: 'networkidle' });
+  await page.goto(url);
+  await page.waitForSelector('.drop');
+  // The samples are read ahead.
+  await page.waitForFunction(() => performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.pcap')).length === 2);
   return { context, page, problems, requests };
 }
 

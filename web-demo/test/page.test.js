@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { after, before, describe, test } from 'node:test';
-import { FIXTURES, launch, open, serve, shot } from './browser.js';
+import { FIXTURES, launch, open, PROGRAM, serve, shot } from './browser.js';
 
 const PING = `${FIXTURES}mirror/ping-curl-traceroute.pcap`;
 const SHELL = `${FIXTURES}mirror/ssm-tcp443.pcap`;
@@ -406,7 +406,7 @@ describe('any screen', () => {
 
 /** The program says what is right. */
 function run(...args) {
-  return execFileSync(process.env.MIRRORSCOPE_BIN ?? new URL('../../target/debug/mirrorscope', import.meta.url).pathname, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
+  return execFileSync(PROGRAM, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
 }
 
 function read(file, filter = '') {
