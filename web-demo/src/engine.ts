@@ -1,13 +1,9 @@
 /** What the page asks of the decoder. The only file that knows the package `mirrorscope`. */
-import type { CaptureApi, CaptureOptions, Selection } from '../../wasm/npm/src/capture-types.js';
-import { startMock } from './mock.js';
+import { MirrorscopeWorker, type CaptureApi, type CaptureOptions, type FlowQuery, type Selection } from 'mirrorscope/worker';
 
-export type {
-  CaptureProgress, Damage, ExportKind, FlowSort, Overview, Problem, Row, Selection, SessionOverview, StreamSegment, Timeline,
-} from '../../wasm/npm/src/capture-types.js';
-export type { Completion, Field, Layer, PacketTree, Session } from '../../wasm/npm/src/types.js';
-export type { AwsReport, Suggestion } from '../../wasm/npm/src/aws.js';
-export { RowFlag } from '../../wasm/npm/src/capture-types.js';
+export { RowFlag } from 'mirrorscope/worker';
+export type { CaptureProgress, Damage, ExportKind, FlowSort, Overview, Problem, Row, Selection, SessionOverview, StreamSegment, Timeline } from 'mirrorscope/worker';
+export type { AwsReport, Completion, Field, Layer, PacketTree, Session, Suggestion } from 'mirrorscope';
 export type Capture = CaptureApi;
 export type OpenOptions = CaptureOptions;
 
@@ -73,18 +69,15 @@ export interface Engine {
 }
 
 /** Starts the worker; once a page. */
-export function start(): Promise<Engine> {
-  return startMock();
+export async function start(): Promise<Engine> {
+  const worker = await MirrorscopeWorker.start();
+  const file = ({ name, blob }: Source) => (blob instanceof File ? blob : new File([blob], name));
+  return { open: (sources, options) => worker.open(sources.map(file), options) };
 }
 
 /** What passes a filter, between two times where they are given. */
-export async function choose(capture: Capture, expr: string, range: { from: bigint; to: bigint } | undefined, signal: AbortSignal): Promise<Selection> {
-  if (!range) return capture.select(expr, { signal });
-  if (!expr) return capture.selectTime(range.from, range.to);
-  const passing = await capture.select(expr, { signal });
-  const chosen = await capture.selectTime(range.from, range.to, passing);
-  capture.release(passing);
-  return chosen;
+export function choose(capture: Capture, expr: string, range: { from: bigint; to: bigint } | undefined, signal: AbortSignal): Promise<Selection> {
+  return capture.select(expr, { fromNs: range?.from, toNs: range?.to, signal });
 }
 
 /** The fault that `error` tells of, if it is a filter's. */
@@ -94,7 +87,7 @@ export function filterFault(error: unknown): FilterFault | undefined {
 }
 
 /** Flows as they are typed here. */
-export async function flows(capture: Capture, query: Parameters<Capture['flows']>[0]): Promise<{ total: number; rows: Flow[] }> {
+export async function flows(capture: Capture, query: FlowQuery): Promise<{ total: number; rows: Flow[] }> {
   const { total, rows } = await capture.flows(query);
   return { total, rows: rows as unknown as Flow[] };
 }

@@ -133,7 +133,7 @@ function stack(answer: Timeline, what: 'packets' | 'bytes'): Bands {
   const times = Array.from({ length: bins }, (_, bin) => start + bin * width);
   const sum = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0);
   const rows = answer.sessions
-    .map((session, place) => ({ label: sessionLabel(session), values: Array.from(answer[what][place] ?? []), weight: sum(answer.packets[place] ?? []) }))
+    .map((session, place) => ({ label: session < 0 ? t().kinds.further : sessionLabel(session), values: Array.from(answer[what][place] ?? []), weight: sum(answer.packets[place] ?? []) }))
     .sort((a, b) => b.weight - a.weight);
   const rest = rows.splice(BANDS);
   if (rest.length > 0) rows.push({ label: t().more(number(rest.length)), values: times.map((_, bin) => rest.reduce((total, { values }) => total + (values[bin] ?? 0), 0)), weight: 0 });

@@ -42,7 +42,7 @@ function cell(id: Column, row: Row): string | Node {
 }
 
 /** Those that are worth a mark: that a packet is mirrored is what is expected. */
-const MARKS = ['inline', 'truncated', 'undecodable', 'fragment', 'duplicate', 'unknownOption', 'clockBack'] as const;
+const MARKS = ['inline', 'truncated', 'undecodable', 'fragment', 'duplicate', 'retransmission', 'unknownOption', 'clockBack'] as const;
 
 function marks({ flags }: Row): string | Node {
   const fragment = document.createDocumentFragment();
