@@ -71,8 +71,23 @@ export interface Engine {
 /** Starts the worker; once a page. */
 export async function start(): Promise<Engine> {
   const worker = await MirrorscopeWorker.start();
+  void warmUp(worker);
   const file = ({ name, blob }: Source) => (blob instanceof File ? blob : new File([blob], name));
   return { open: (sources, options) => worker.open(sources.map(file), options) };
+}
+
+/** First octets of gzip and of zstd: enough to have their readers loaded. */
+const COMPRESSED = [[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0], [0x28, 0xb5, 0x2f, 0xfd, 0, 0]];
+
+/** Loads all that may be needed, so that nothing is asked for later: the page works when the network is gone. */
+async function warmUp(worker: MirrorscopeWorker): Promise<void> {
+  for (const octets of COMPRESSED) {
+    const capture = worker.open(new Blob([new Uint8Array(octets)]));
+    await capture.loaded;
+    await capture.lint([]).catch(() => undefined);
+    capture.dispose();
+  }
+  document.documentElement.dataset['warm'] = '';
 }
 
 /** What passes a filter, between two times where they are given. */
@@ -83,7 +98,11 @@ export function choose(capture: Capture, expr: string, range: { from: bigint; to
 /** The fault that `error` tells of, if it is a filter's. */
 export function filterFault(error: unknown): FilterFault | undefined {
   const fault = error as Partial<FilterFault>;
-  return typeof fault?.from === 'number' && typeof fault.to === 'number' ? (fault as FilterFault) : undefined;
+  if (typeof fault?.from !== 'number' || typeof fault.to !== 'number') return undefined;
+  const { message = '', from, to, suggestion: advice } = fault;
+  // Of an advice only the word in it can be put in; without one it is only read.
+  const suggestion = /^did you mean `([^`]+)`/.exec(advice ?? '')?.[1];
+  return { message: advice && !suggestion ? `${message}: ${advice}` : message, from, to, suggestion };
 }
 
 /** Flows as they are typed here. */

@@ -47,7 +47,8 @@ export async function open(browser, url, { language = 'en-US', colorScheme = 'li
   page.on('request', (request) => requests.push(request.url()));
   await page.goto(url);
   await page.waitForSelector('.drop');
-  // The samples are read ahead.
+  // The samples and all parts of the decoder are read ahead.
+  await page.waitForSelector('html[data-warm]');
   await page.waitForFunction(() => performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.pcap')).length === 2);
   return { context, page, problems, requests };
 }

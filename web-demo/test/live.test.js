@@ -13,17 +13,21 @@ const PAGE = fileURLToPath(new URL('../dist', import.meta.url));
 const SCRATCH = mkdtempSync(join(tmpdir(), 'mirrorscope-live-'));
 
 let browser;
+/** What was started and must not outlive the tests. */
+const children = [];
 before(async () => {
   browser = await launch();
 });
 after(async () => {
   await browser?.close();
+  children.forEach((child) => child.kill('SIGKILL'));
   rmSync(SCRATCH, { recursive: true });
 });
 
 /** An agent on ports of its own, on loopback. */
 async function agent(ports, ...options) {
   const child = spawn(PROGRAM, ['serve', '--listen', `127.0.0.1:${ports.udp}`, '--health', 'none', '--api', `127.0.0.1:${ports.api}`, '--page', PAGE, '--workers', '1', ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
+  children.push(child);
   await new Promise((resolve, reject) => {
     let said = '';
     child.stderr.on('data', (text) => (said += text).includes('receiving on UDP') && resolve());

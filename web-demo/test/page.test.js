@@ -222,7 +222,7 @@ describe('a packet', () => {
       return text;
     };
     assert.match(await copied('hex'), /^[0-9a-f]{100,}$/);
-    assert.equal(JSON.parse(await copied('JSON')).number, 1);
+    assert.equal(JSON.parse(await copied('JSON')).packet, 1);
     assert.match(await copied('tcpdump'), /8\.8\.8\.8 > 10\.10\.0\.4: ICMP echo reply/);
     await page.locator('.node.head', { hasText: 'VXLAN' }).click();
     await page.locator('.node[data-level="2"]', { hasText: '9325541' }).click();

@@ -83,15 +83,16 @@ async function follow(open: Capture): Promise<void> {
 
 async function read(open: Capture, body: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<void> {
   const reader = body.getReader();
-  let told = 0;
+  let timer = 0;
   for (;;) {
     const { done, value } = await reader.read();
     if (done || signal.aborted || capture() !== open) return void reader.cancel().catch(() => undefined);
     await open.append(value);
     if (open.packetCount > 0 && liveState() !== 'following') setLiveState('following');
-    if (performance.now() - told < FOLLOW_EVERY) continue;
-    told = performance.now();
-    grow();
+    timer ||= window.setTimeout(() => {
+      timer = 0;
+      if (capture() === open) grow();
+    }, FOLLOW_EVERY);
   }
 }
 

@@ -98,7 +98,7 @@ function Sizes(props: { of: Overview }) {
             return (
               <li>
                 <span class="column"><i style={{ height: `${(100 * size.packets) / largest()}%` }} /></span>
-                <button type="button" class="link num" title={t().filterBy(test())} onClick={() => refine(test())}>≥{size.from}</button>
+                <button type="button" class="link num" title={t().filterBy(test())} onClick={() => refine(test())}>{size.from}</button>
                 <span class="num dim">{number(size.packets)}</span>
               </li>
             );

@@ -96,7 +96,7 @@ export const en = {
   ports: 'Ports',
   hosts: 'Names asked for',
   hostsNone: 'No DNS question, TLS server name or HTTP host was seen.',
-  sizes: 'Packet length',
+  sizes: 'Packet length, from octets',
   busiest: 'Busiest flows',
   filterBy: (what: string) => `Filter by ${what}`,
   none: 'none',

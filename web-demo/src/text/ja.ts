@@ -98,7 +98,7 @@ export const ja: Text = {
   ports: 'ポート',
   hosts: '問い合わせた名前',
   hostsNone: 'DNS の質問、TLS のサーバー名、HTTP のホストは見つかりませんでした。',
-  sizes: 'パケット長',
+  sizes: 'パケット長(オクテット以上)',
   busiest: '通信量の多いフロー',
   filterBy: (what) => `${what} で絞り込む`,
   none: 'なし',
