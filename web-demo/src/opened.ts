@@ -78,9 +78,9 @@ export async function openCaptures(opened: Source[]): Promise<void> {
 }
 
 /** Opens an endless capture, to be fed by the caller. */
-export function openLive(maxPackets: number): Promise<Capture | undefined> {
+export function openLive(maxPackets: number, genevePorts?: number[]): Promise<Capture | undefined> {
   close();
-  return begin([], { live: true, maxPackets }, 'live');
+  return begin([], { live: true, maxPackets, ...(genevePorts && { genevePorts }) }, 'live');
 }
 
 async function begin(opened: Source[], options: OpenOptions, phase: Phase): Promise<Capture | undefined> {

@@ -55,6 +55,7 @@ test('packets appear, pause holds them back, and a lost agent is come back to', 
   feed(ports, 300);
   await shown(page, 250);
   await page.waitForFunction(() => document.querySelector('.status').textContent.includes('agent received'));
+  await page.waitForFunction(() => document.querySelector('.grid-row:not([hidden])').textContent.includes('VNI 100'));
   await shot(page, 'live');
 
   await page.click('button:text-is("Pause")');

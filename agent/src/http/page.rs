@@ -22,9 +22,12 @@ const MAX_FILES: usize = 256;
 /// Folders within folders: the page has one.
 const MAX_DEPTH: usize = 4;
 
-/// What stands in `index.html`, and what the page reads there.
+/// What stands in `index.html`; the page reads there where the API is, and on which port Geneve comes.
 const MARK: &str = r#"<meta name="mirrorscope-agent" content="">"#;
-const MARKED: &str = r#"<meta name="mirrorscope-agent" content="./">"#;
+
+fn marked(geneve_port: u16) -> String {
+    format!(r#"<meta name="mirrorscope-agent" content="./" data-geneve-port="{geneve_port}">"#)
+}
 
 /// By the ending of a name; browsers run scripts and modules of the right type only.
 const TYPES: [(&str, &str); 6] = [
@@ -61,7 +64,7 @@ impl Page {
             Failure::new(format_args!("--page {}: {reason}", folder.display()))
                 .hint("`cargo xtask page` builds the page into web-demo/dist")
         })?;
-        page.mark().map_err(|reason| Failure::new(format_args!("--page {}: {reason}", folder.display())))?;
+        page.check().map_err(|reason| Failure::new(format_args!("--page {}: {reason}", folder.display())))?;
         Ok(page)
     }
 
@@ -88,16 +91,19 @@ impl Page {
         Ok(())
     }
 
-    /// Tells the page that an agent serves it.
-    fn mark(&mut self) -> Result<(), &'static str> {
-        let index = self.files.iter_mut().find(|(name, ..)| name == "index.html");
+    fn check(&self) -> Result<(), &'static str> {
+        let index = self.files.iter().find(|(name, ..)| name == "index.html");
         let Some((_, _, content)) = index else { return Err("there is no index.html") };
-        let text = std::str::from_utf8(content).unwrap_or_default();
-        if !text.contains(MARK) {
-            return Err("its index.html is not the page of Mirrorscope");
+        let is_ours = std::str::from_utf8(content).is_ok_and(|text| text.contains(MARK));
+        if is_ours { Ok(()) } else { Err("its index.html is not the page of Mirrorscope") }
+    }
+
+    /// Tells the page that an agent serves it, which receives on this port.
+    pub(crate) fn of_agent(mut self, geneve_port: u16) -> Self {
+        for (_, _, content) in self.files.iter_mut().filter(|(name, ..)| name == "index.html") {
+            *content = String::from_utf8_lossy(content).replace(MARK, &marked(geneve_port)).into();
         }
-        *content = text.replace(MARK, MARKED).into();
-        Ok(())
+        self
     }
 
     /// A route for each file, and `/` for `index.html`.
@@ -132,10 +138,10 @@ mod tests {
     #[test]
     fn the_page_learns_that_an_agent_serves_it() {
         let folder = folder("whole", &[("index.html", MARK), ("assets/a.js", "1")]);
-        let page = Page::read(&folder).unwrap();
+        let page = Page::read(&folder).unwrap().of_agent(7081);
         let content =
             |name: &str| page.files.iter().find(|file| file.0 == name).map(|file| (file.1, &file.2[..]));
-        assert_eq!(content("index.html"), Some(("text/html; charset=utf-8", MARKED.as_bytes())));
+        assert_eq!(content("index.html"), Some(("text/html; charset=utf-8", marked(7081).as_bytes())));
         assert_eq!(content("assets/a.js"), Some(("text/javascript", &b"1"[..])));
         fs::remove_dir_all(folder).unwrap();
     }

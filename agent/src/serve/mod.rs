@@ -240,7 +240,8 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
         };
         workers.push(start_worker(index, work, intake)?);
     }
-    http::serve(listeners, &agent, plan.api_token, plan.page);
+    let page = plan.page.map(|page| page.of_agent(address.port()));
+    http::serve(listeners, &agent, plan.api_token, page);
     eprintln!("mirrorscope: receiving on UDP {address}, {} workers", plan.workers);
     notify(&[NotifyState::Ready]);
 

@@ -30,14 +30,18 @@ export const [liveIsFollowing, setLiveIsFollowing] = createSignal(false);
 const token = takeToken();
 let control: AbortController | undefined;
 
+/** Where the page's first lines tell of the agent that serves it. */
+const mark = (): HTMLMetaElement | null => document.querySelector('meta[name=mirrorscope-agent]');
+
 /** Where the agent's API is, if an agent serves this page; it says so in the page itself, nothing is probed. */
 export function agentBase(): URL | undefined {
-  const base = document.querySelector('meta[name=mirrorscope-agent]')?.getAttribute('content');
+  const base = mark()?.content;
   return base ? new URL(base, document.baseURI) : undefined;
 }
 
 export async function startLive(): Promise<void> {
-  const open = await openLive(RING);
+  const port = Number(mark()?.dataset['genevePort']);
+  const open = await openLive(RING, port ? [port] : undefined);
   if (!open) return;
   setTab('packets');
   setLiveIsFollowing(true);

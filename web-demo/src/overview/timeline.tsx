@@ -2,7 +2,7 @@
 import uPlot from 'uplot';
 import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show } from 'solid-js';
 import type { Capture, Timeline } from '../engine.js';
-import { bytes, moment, number } from '../format.js';
+import { bytes, number } from '../format.js';
 import { latest } from '../latest.js';
 import { capture, revision } from '../opened.js';
 import { selection } from '../shown.js';
@@ -159,7 +159,7 @@ function options(width: number, shown: Bands, what: 'packets' | 'bytes', filterB
     cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
     scales: { x: { time: true, range: (_, min, max) => [min, max + step(shown)] }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
-    axes: [{ ...axis, size: 22, space: 90, values: (_, splits) => splits.map(clock) }, { ...axis, size: 56, space: 24, values: (_, splits) => splits.map((value) => (what === 'bytes' ? bytes(value) : short(value))) }],
+    axes: [{ ...axis, size: 22, space: 90, values: (_, splits) => splits.map((seconds) => clock(seconds, (splits[1] ?? 0) - (splits[0] ?? 0) < 1)) }, { ...axis, size: 56, space: 24, values: (_, splits) => splits.map((value) => (what === 'bytes' ? bytes(value) : short(value))) }],
     series: [{}, ...shown.bands.map(({ label }, place): uPlot.Series => ({ label, fill: colour(`--series-${place}`), width: 0, paths: bars, points: { show: false } })).reverse()],
     hooks: {
       setSelect: [
@@ -183,5 +183,10 @@ function showCursor(plot: uPlot | undefined, shown: Bands, place: { at: number; 
 }
 
 const step = ({ times }: Bands): number => (times.length > 1 ? times[1]! - times[0]! : 1);
-const clock = (seconds: number): string => moment(BigInt(Math.round(seconds * 1000)) * 1_000_000n).slice(11);
+
+/** Time of day, UTC; finely with milliseconds. */
+function clock(seconds: number, isFine = false): string {
+  return new Date(Math.round(seconds * 1000)).toISOString().slice(11, isFine ? 23 : 19);
+}
+
 const short = (value: number): string => new Intl.NumberFormat(language(), { notation: 'compact', maximumFractionDigits: 1 }).format(value);
