@@ -1,0 +1,78 @@
+// Measures the built page with a capture, five times, and prints the medians: `npm run measure -- FILE`.
+// What is measured is told beside each number; the machine and its load belong to it.
+import { launch, open, serve } from './browser.js';
+
+const RUNS = 5;
+const file = process.argv[2];
+if (!file) {
+  console.error('usage: npm run measure -- FILE\n\nA capture can be made with: mirrorscope send --generate --packets 110000 --write FILE');
+  process.exit(1);
+}
+
+/** In the page: when the drop happened, when rows were painted, when reading ended, and tasks over 50 ms. */
+function watch() {
+  const marks = (globalThis.marks = { tasks: [] });
+  new PerformanceObserver((list) => marks.tasks.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: 'longtask' });
+  const input = document.querySelector('.drop input');
+  input.addEventListener('change', () => (marks.dropped = performance.now()), { capture: true });
+  const look = () => {
+    const now = performance.now();
+    if (marks.dropped && !marks.rows && document.querySelector('.grid-row:not([hidden]):not(.waiting)')) requestAnimationFrame(() => (marks.rows ??= performance.now()));
+    if (marks.dropped && !marks.read && document.querySelector('.status')?.textContent.includes('Read whole')) marks.read = now;
+    if (!marks.read) requestAnimationFrame(look);
+  };
+  look();
+}
+
+async function run(browser, url) {
+  const { context, page } = await open(browser, `${url}#tab=packets`);
+  await page.evaluate(watch);
+  await page.setInputFiles('.drop input', file);
+  await page.waitForFunction(() => globalThis.marks.read, null, { timeout: 300_000 });
+  const marks = await page.evaluate(() => globalThis.marks);
+  const filter = await timed(page, 'tcp port 443', () => document.querySelector('.filter-field.on') && document.querySelector('.filter-says').textContent);
+  const row = await page.evaluate(async () => {
+    const begin = performance.now();
+    const grid = document.querySelector('[role=grid]');
+    grid.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowDown', bubbles: true }));
+    while (!document.querySelector('.hex-line')) await new Promise((resolve) => setTimeout(resolve, 1));
+    return performance.now() - begin;
+  });
+  const memory = await page.evaluate(() => performance.memory?.usedJSHeapSize ?? 0);
+  await context.close();
+  return { rows: marks.rows - marks.dropped, read: marks.read - marks.dropped, longest: Math.max(0, ...marks.tasks), filter, row, heap: memory / 2 ** 20 };
+}
+
+/** From the last key of a filter to its count; the wait before it is judged is in it. */
+async function timed(page, text) {
+  const before = await page.textContent('.filter-says');
+  await page.focus('#filter');
+  return page.evaluate(async ({ text, before }) => {
+    const input = document.getElementById('filter');
+    input.value = text;
+    const begin = performance.now();
+    input.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    while (document.querySelector('.filter-says').textContent === before && performance.now() - begin < 20_000) await new Promise((resolve) => setTimeout(resolve, 1));
+    return performance.now() - begin;
+  }, { text, before });
+}
+
+const server = await serve();
+const browser = await launch();
+const runs = [];
+for (let count = 0; count < RUNS; count += 1) runs.push(await run(browser, server.url));
+await browser.close();
+await server.close();
+
+const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+for (const [name, what] of Object.entries({
+  rows: 'chosen to first rows painted, ms',
+  read: 'chosen to read whole, ms',
+  longest: 'longest task of the main thread over 50 ms, ms (0: none)',
+  filter: 'last key of a filter to its count, ms (80 of it wait for another key)',
+  row: 'key to layers and octets, ms',
+  heap: 'heap of the main thread, MiB',
+})) {
+  const values = runs.map((run) => run[name]);
+  console.log(`${median([...values]).toFixed(1).padStart(9)}  ${what}; all: ${values.map((value) => value.toFixed(1)).join(' ')}`);
+}
