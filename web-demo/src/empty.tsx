@@ -3,7 +3,7 @@ import { createSignal, For, onMount, Show } from 'solid-js';
 import { bytes } from './format.js';
 import { parts } from './fingerprint.js';
 import { agentBase, startLive } from './live/live.js';
-import { decoder, fail, failure, openFiles } from './opened.js';
+import { decoder, fail, failure, isFresh, openFiles } from './opened.js';
 import { openSample, readAhead, SAMPLES } from './samples.js';
 import { copyText } from './copy.js';
 import { t } from './text/index.js';
@@ -32,7 +32,7 @@ export function Empty() {
             </div>
           )}
         </Show>
-        <Show when={parts(madeFor())}>{(file) => <p class="notice">{t().fingerprint(file().name, bytes(file().size))}</p>}</Show>
+        <Show when={isFresh() && parts(madeFor())}>{(file) => <p class="notice">{t().fingerprint(file().name, bytes(file().size))}</p>}</Show>
         <div class="drop" onClick={(event) => event.target === event.currentTarget && chooser.click()}>
           <p class="drop-title">{t().drop}</p>
           <div class="row">

@@ -2,7 +2,7 @@
 import { batch, createSignal } from 'solid-js';
 import { start, type Capture, type CaptureProgress, type Engine, type OpenOptions, type Source } from './engine.js';
 import { fingerprint } from './fingerprint.js';
-import { madeFor, setMadeFor, setPacket } from './view.js';
+import { madeFor, setMadeFor, setPacket, setRange, setWithin } from './view.js';
 
 export type Phase = 'empty' | 'reading' | 'read' | 'stopped' | 'live' | 'failed';
 
@@ -26,6 +26,8 @@ export const [failure, setFailure] = createSignal<{ message: string; hint?: stri
 export const [awsFiles, setAwsFiles] = createSignal<AwsFile[]>([]);
 /** Counts how often the capture has grown so that views should ask again. */
 export const [revision, setRevision] = createSignal(0);
+/** Whether nothing was opened yet: what the address says of a file, a link brought. */
+export const [isFresh, setIsFresh] = createSignal(true);
 /** Whether the open file is another one than the link was made for. */
 export const [isOther, setIsOther] = createSignal(false);
 
@@ -159,12 +161,15 @@ async function nameSessions(): Promise<void> {
 }
 
 async function compareWithLink(opened: Source[]): Promise<void> {
-  const wished = madeFor();
+  const [wished, isFromLink] = [madeFor(), isFresh()];
+  setIsFresh(false);
   const own = await fingerprint(opened);
   batch(() => {
     if (wished && wished !== own) {
-      setIsOther(true);
+      setIsOther(isFromLink);
       setPacket(undefined);
+      setRange(undefined);
+      setWithin('');
     }
     setMadeFor(own);
   });

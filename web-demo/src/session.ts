@@ -14,10 +14,12 @@ export function sessionLabel(index: number): string {
   return session ? labelOf(session) : '';
 }
 
-export function labelOf(session: { kind: string; name?: string; vni?: number }): string {
-  if (session.name) return plain(session.name);
-  if (session.vni !== undefined) return `VNI ${session.vni}`;
-  return kindOf(session.kind);
+export function labelOf({ kind, name, vni, endpoint }: { kind: string; name?: string; vni?: number; endpoint?: string }): string {
+  if (name) return plain(name);
+  if (vni === undefined) return kindOf(kind);
+  // The same VNI may come through another endpoint; the program, too, tells endpoints by their last digits.
+  const isAmbiguous = sessions().some((other) => other.vni === vni && other.endpoint !== endpoint);
+  return isAmbiguous && endpoint ? `VNI ${vni} *${endpoint.slice(-4)}` : `VNI ${vni}`;
 }
 
 export function kindOf(kind: string): string {

@@ -182,11 +182,12 @@ describe('filtering', () => {
     await first.context.close();
     const second = await open(browser, server.url + hash);
     assert.match(await second.page.textContent('.empty'), /ping-curl-traceroute\.pcap/);
-    await second.page.setInputFiles('.drop input', PING);
+    await second.page.setInputFiles('.drop input', SHELL);
+    await second.page.waitForSelector('.main .notice');
+    await second.page.setInputFiles('#choose', PING);
     await second.page.waitForFunction(() => document.querySelector('.filter-says')?.textContent.match(/^\d+ of 63/));
     assert.equal(await second.page.inputValue('#filter'), 'icmp');
-    await second.page.setInputFiles('#choose', SHELL);
-    await second.page.waitForSelector('.notice');
+    assert.equal(await second.page.locator('.main .notice').count(), 0);
     await second.context.close();
   });
 });

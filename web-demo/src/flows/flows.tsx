@@ -1,5 +1,5 @@
 /** All flows, sortable, and of the chosen one how it went and what was said. */
-import { createMemo, createSignal, Show } from 'solid-js';
+import { createEffect, createMemo, createSignal, on, Show } from 'solid-js';
 import { flows, type Capture, type Flow, type FlowSort } from '../engine.js';
 import { bytes, duration, number, plain } from '../format.js';
 import type { GridColumn } from '../grid/grid.js';
@@ -24,6 +24,7 @@ const WIDTHS: Record<Column, string> = {
 
 export function FlowsPanel() {
   const [at, setAt] = createSignal(-1);
+  createEffect(on(capture, () => setFlow(undefined), { defer: true }));
   const total = latest(
     () => { const open = capture(); return open && { open, revision: revision(), selection: selection() }; },
     ({ open, selection }) => flows(open, { count: 1, selection }).then((answer) => answer.total),
