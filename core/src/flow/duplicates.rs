@@ -70,9 +70,9 @@ pub(crate) struct Showing {
     /// What copies of a packet have in common, and no other packet has; 0 where no copy is looked for.
     pub(crate) fingerprint: u64,
     /// Of TCP or UDP; 0 where there is none.
-    checksum: u16,
+    pub(crate) checksum: u16,
     /// Whether the fingerprint has an identification in it, which a retransmission does not share.
-    is_identified: bool,
+    pub(crate) is_identified: bool,
 }
 
 /// Recognises copies among recent packets.

@@ -20,7 +20,7 @@ pub(crate) const NOBODY: u16 = u16::MAX;
 ///
 /// The time to count a packet is the time to fetch these lines from memory. So what every packet touches lies in
 /// four cache lines, of which a packet needs three: the key and who spoke last, the counters of each direction, and
-/// where the TCP connection stands. An answer touches one more. What few packets touch lies between and behind.
+/// where the TCP connection stands. What few packets touch lies between and behind.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Flow {
@@ -43,8 +43,7 @@ pub(crate) struct Flow {
     name: Option<Box<ServiceName>>,
     flow_cookie: u32,
     first_way: Way,
-    /// By the way that the answers went.
-    answers: [Answers; 2],
+    rarities: [Rarities; 2],
     /// How many flows of the table began before it.
     pub(crate) number: u32,
 }
@@ -58,12 +57,18 @@ struct Counters {
     payload_bytes: u64,
     first_ns: i64,
     last_ns: i64,
+    answers: Answers,
+}
+
+/// The counters of one direction that few packets touch.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rarities {
     duplicates: u64,
     duplicate_bytes: u64,
     truncated: u64,
 }
 
-/// How long one side waited for the other's payload.
+/// How long the other side waited for this one's payload.
 #[derive(Clone, Copy, Debug, Default)]
 struct Answers {
     sum_ns: u64,
@@ -88,7 +93,7 @@ impl Flow {
             talked_ns: 0,
             connection: Connection::default(),
             neighbours: Neighbours::default(),
-            answers: [Answers::default(); 2],
+            rarities: [Rarities::default(); 2],
             name: None,
             flow_cookie: 0,
             number,
@@ -102,6 +107,9 @@ impl Flow {
     pub(crate) fn observe(&mut self, arrival: &Arrival, payload: &[u8], observer: u8) {
         let Arrival { way, now_ns, .. } = *arrival;
         self.directions[way as usize].count(arrival);
+        if arrival.is_truncated {
+            self.rarities[way as usize].truncated += 1;
+        }
         self.last_ns = self.last_ns.max(now_ns);
         if !self.knows_cookie
             && let Some(flow_cookie) = arrival.flow_cookie
@@ -129,7 +137,7 @@ impl Flow {
     fn hear(&mut self, way: Way, now_ns: i64) {
         if self.talker == Some(way.opposite()) {
             let waited_ns = now_ns.saturating_sub(self.talked_ns).max(0);
-            self.answers[way as usize].note(waited_ns as u64);
+            self.directions[way as usize].answers.note(waited_ns as u64);
         }
         (self.talker, self.talked_ns) = (Some(way), now_ns);
     }
@@ -137,17 +145,14 @@ impl Flow {
     /// Tells memory that a packet for this flow comes: reads what it will touch.
     #[inline]
     pub(crate) fn look_ahead(&self, way: Way) -> u64 {
-        self.last_ns as u64
-            ^ self.directions[way as usize].packets
-            ^ self.talked_ns as u64
-            ^ self.answers[0].sum_ns
+        self.last_ns as u64 ^ self.directions[way as usize].packets ^ self.talked_ns as u64
     }
 
     /// Counts a copy of a packet of this flow.
     pub(crate) fn count_duplicate(&mut self, way: Way, wire_len: u32, now_ns: i64) {
-        let counters = &mut self.directions[way as usize];
-        counters.duplicates += 1;
-        counters.duplicate_bytes += u64::from(wire_len);
+        let rarities = &mut self.rarities[way as usize];
+        rarities.duplicates += 1;
+        rarities.duplicate_bytes += u64::from(wire_len);
         self.last_ns = self.last_ns.max(now_ns);
     }
 
@@ -181,7 +186,7 @@ impl Flow {
             mine.absorb(theirs);
         }
         self.connection.absorb(&other.connection);
-        for (mine, theirs) in self.answers.iter_mut().zip(&other.answers) {
+        for (mine, theirs) in self.rarities.iter_mut().zip(&other.rarities) {
             mine.absorb(theirs);
         }
         self.last_ns = self.last_ns.max(other.last_ns);
@@ -217,7 +222,7 @@ impl Flow {
     pub(crate) fn record(&self, session: impl Fn(u16) -> Session, end: Option<EndReason>) -> FlowRecord {
         let client = self.client();
         let server = client.opposite();
-        let answers = &self.answers[server as usize];
+        let answers = &self.directions[server as usize].answers;
         let [first, others @ ..] = self.sessions;
         let others = others.into_iter().filter(|other| *other != NOBODY);
         FlowRecord {
@@ -245,6 +250,7 @@ impl Flow {
 
     fn direction(&self, way: Way) -> DirectionRecord {
         let counters = &self.directions[way as usize];
+        let rarities = &self.rarities[way as usize];
         let side = &self.connection.sides[way as usize];
         let trouble = &self.connection.troubles[way as usize];
         DirectionRecord {
@@ -253,9 +259,9 @@ impl Flow {
             payload_bytes: counters.payload_bytes,
             first_ns: counters.first_ns,
             last_ns: counters.last_ns,
-            duplicates: counters.duplicates,
-            duplicate_bytes: counters.duplicate_bytes,
-            truncated: counters.truncated,
+            duplicates: rarities.duplicates,
+            duplicate_bytes: rarities.duplicate_bytes,
+            truncated: rarities.truncated,
             tcp_flags: side.flags,
             retransmissions: trouble.retransmissions,
             out_of_order: trouble.out_of_order,
@@ -286,7 +292,6 @@ impl Counters {
         self.packets += 1;
         self.bytes += u64::from(arrival.wire_len);
         self.payload_bytes += u64::from(arrival.payload_len);
-        self.truncated += u64::from(arrival.is_truncated);
     }
 
     fn absorb(&mut self, other: &Self) {
@@ -299,6 +304,12 @@ impl Counters {
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.payload_bytes += other.payload_bytes;
+        self.answers.absorb(&other.answers);
+    }
+}
+
+impl Rarities {
+    fn absorb(&mut self, other: &Self) {
         self.duplicates += other.duplicates;
         self.duplicate_bytes += other.duplicate_bytes;
         self.truncated += other.truncated;
@@ -331,7 +342,6 @@ mod tests {
         assert_eq!(offset_of!(Flow, talked_ns), 192);
         let line_end = offset_of!(Flow, connection) + Connection::HOT_LEN;
         assert!(line_end <= 256, "{line_end}");
-        assert_eq!(offset_of!(Flow, answers), 384);
         assert!(size_of::<Flow>() <= 448, "{}", size_of::<Flow>());
     }
 }

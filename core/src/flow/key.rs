@@ -85,10 +85,27 @@ impl Tuple {
     /// The tuple of a packet from `src` to `dst`, and which way that is.
     #[inline]
     pub(crate) fn new(src: (IpAddr, u16), dst: (IpAddr, u16), protocol: u8) -> (Self, Way) {
-        let is_ipv6 = src.0.is_ipv6();
-        let [src, dst] = [(number(src.0), src.1), (number(dst.0), dst.1)];
-        let (low, high, way) = if src <= dst { (src, dst, Way::Up) } else { (dst, src, Way::Down) };
-        (Self { addresses: [low.0, high.0], ports: [low.1, high.1], protocol, is_ipv6 }, way)
+        let addresses = Addresses { numbers: [number(src.0), number(dst.0)], is_ipv6: src.0.is_ipv6() };
+        Self::of(addresses, [src.1, dst.1], protocol)
+    }
+
+    #[inline]
+    fn of(
+        Addresses { numbers: [src, dst], is_ipv6 }: Addresses,
+        ports: [u16; 2],
+        protocol: u8,
+    ) -> (Self, Way) {
+        let [src_port, dst_port] = ports;
+        let is_up = match is_ipv6 {
+            true => (src, src_port) <= (dst, dst_port),
+            false => (src[1] << 16 | u64::from(src_port)) <= (dst[1] << 16 | u64::from(dst_port)),
+        };
+        match is_up {
+            true => (Self { addresses: [src, dst], ports, protocol, is_ipv6 }, Way::Up),
+            false => {
+                (Self { addresses: [dst, src], ports: [dst_port, src_port], protocol, is_ipv6 }, Way::Down)
+            }
+        }
     }
 
     /// The endpoint that sends the packets that go `way`.
@@ -121,6 +138,38 @@ fn number(address: IpAddr) -> [u64; 2] {
         IpAddr::V6(address) => {
             let bits = address.to_bits();
             [(bits >> 64) as u64, bits as u64]
+        }
+    }
+}
+
+/// Source and destination as [`Tuple`] keeps addresses.
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    numbers: [[u64; 2]; 2],
+    is_ipv6: bool,
+}
+
+impl Addresses {
+    /// Those of an IP header; `None` for another layer, or where they were not captured.
+    #[inline]
+    fn of(stack: &Stack<'_>, span: &Span) -> Option<Self> {
+        match span.layer {
+            Layer::Ipv4 => {
+                let [src, dst] = stack.header(span).get(12..)?.first_chunk::<8>()?.as_chunks::<4>().0 else {
+                    return None;
+                };
+                let numbers = [src, dst].map(|octets| [0, u32::from_be_bytes(*octets).into()]);
+                Some(Self { numbers, is_ipv6: false })
+            }
+            Layer::Ipv6 => {
+                let [a, b, c, d] = stack.header(span).get(8..)?.first_chunk::<32>()?.as_chunks::<8>().0
+                else {
+                    return None;
+                };
+                let [a, b, c, d] = [a, b, c, d].map(|octets| u64::from_be_bytes(*octets));
+                Some(Self { numbers: [[a, b], [c, d]], is_ipv6: true })
+            }
+            _ => None,
         }
     }
 }
@@ -166,15 +215,15 @@ impl<'a> Sighting<'a> {
     pub(crate) fn of(packet: &Packet<'a>) -> Option<Self> {
         let stack = &packet.stack;
         let layers = packet.subject_layers();
-        let (at, src, dst) = innermost_ip(stack, layers)?;
+        let (at, addresses) = innermost_ip(stack, layers)?;
         let inside = Inside::of(stack, layers, at);
         let is_later_fragment = inside.fragment.is_some_and(|fragment| !fragment.is_first);
         let transport = stack.payload(inside.last);
-        let [src_port, dst_port] = match has_ports(inside.protocol) && !is_later_fragment {
-            true => ports(transport),
+        let ports = match has_ports(inside.protocol) && !is_later_fragment {
+            true => port_pair(transport),
             false => [0; 2],
         };
-        let (tuple, way) = Tuple::new((src, src_port), (dst, dst_port), inside.protocol);
+        let (tuple, way) = Tuple::of(addresses, ports, inside.protocol);
         let transport_len = layers[at].end.saturating_sub(inside.last.payload);
         let Inside { fragment, mark, is_identified, .. } = inside;
         Some(Self { tuple, way, fragment, mark, is_identified, transport, transport_len })
@@ -182,11 +231,8 @@ impl<'a> Sighting<'a> {
 }
 
 #[inline]
-fn innermost_ip(stack: &Stack<'_>, layers: &[Span]) -> Option<(usize, IpAddr, IpAddr)> {
-    layers.iter().enumerate().rev().find_map(|(at, span)| {
-        let (src, dst) = stack.addresses(span)?;
-        Some((at, src, dst))
-    })
+fn innermost_ip(stack: &Stack<'_>, layers: &[Span]) -> Option<(usize, Addresses)> {
+    layers.iter().enumerate().rev().find_map(|(at, span)| Some((at, Addresses::of(stack, span)?)))
 }
 
 fn has_ports(protocol: u8) -> bool {
@@ -194,7 +240,7 @@ fn has_ports(protocol: u8) -> bool {
 }
 
 #[inline]
-fn ports(transport: &[u8]) -> [u16; 2] {
+fn port_pair(transport: &[u8]) -> [u16; 2] {
     let [a, b, c, d] = transport.first_chunk::<4>().copied().unwrap_or_default();
     [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
 }

@@ -25,7 +25,7 @@ pub(crate) struct Segment {
     /// Octets of payload on the wire.
     pub(crate) payload_len: u32,
     /// Octets of header.
-    pub(crate) header_len: u32,
+    pub(crate) header_len: u8,
 }
 
 impl Segment {
@@ -34,13 +34,13 @@ impl Segment {
     pub(crate) fn parse(octets: &[u8], wire_len: u32) -> Option<Self> {
         let [_, _, _, _, s0, s1, s2, s3, a0, a1, a2, a3, data_offset, flags, w0, w1] =
             *octets.first_chunk::<16>()?;
-        let header_len = u32::from(data_offset >> 4) * 4;
+        let header_len = (data_offset >> 4) * 4;
         Some(Self {
             seq: u32::from_be_bytes([s0, s1, s2, s3]),
             ack: u32::from_be_bytes([a0, a1, a2, a3]),
             flags,
             window: u16::from_be_bytes([w0, w1]),
-            payload_len: wire_len.saturating_sub(header_len),
+            payload_len: wire_len.saturating_sub(header_len.into()),
             header_len,
         })
     }

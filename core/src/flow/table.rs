@@ -138,13 +138,8 @@ impl FlowTable {
     /// whose flow will not be noted in a trace: it has none, or is a fragment that waits for its first one.
     #[inline]
     pub fn gather(&mut self, packet: &Packet<'_>, ended: &mut impl FnMut(FlowRecord)) -> bool {
-        let Some((arrival, piece)) = self.arrival(packet) else { return false };
-        if let Some(piece) = piece {
-            if !self.put_together(piece, arrival) {
-                return false;
-            }
-        } else {
-            self.waiting.push(arrival);
+        if !self.take_in(packet) {
+            return false;
         }
         if self.waiting.len() >= BATCH_LEN {
             self.settle(ended);
@@ -217,9 +212,9 @@ impl FlowTable {
         self.counters
     }
 
-    /// Reads of a packet what will be counted; `None` where it is of no flow.
+    /// Reads of a packet what will be counted, and has it wait; `false` where it is of no flow, or waits elsewhere.
     #[inline]
-    fn arrival(&mut self, packet: &Packet<'_>) -> Option<(Arrival, Option<Piece>)> {
+    fn take_in(&mut self, packet: &Packet<'_>) -> bool {
         let now_ns = packet.record.timestamp_ns;
         let wire_len = packet.subject_len();
         self.counters.packets += 1;
@@ -227,7 +222,7 @@ impl FlowTable {
         let Some(mut sighting) = Sighting::of(packet) else {
             self.counters.not_ip += 1;
             self.counters.not_ip_bytes += u64::from(wire_len);
-            return None;
+            return false;
         };
         let session = self.sessions.intern(Session::of(packet));
         let mut tuple_hash = self.tuple_hash(&sighting.tuple);
@@ -253,14 +248,20 @@ impl FlowTable {
             payload_len,
             now_ns,
             tuple_hash,
-            showing,
+            fingerprint: showing.fingerprint,
+            checksum: showing.checksum,
+            is_identified: showing.is_identified,
             segment,
             flow_cookie: packet.gwlb().and_then(|gwlb| gwlb.flow_cookie),
             payload: self.payloads.keep(&sighting, payload_at),
             is_traced: true,
             hint: None,
         };
-        Some((arrival, piece))
+        match piece {
+            None => self.waiting.push(arrival),
+            Some(piece) => return self.put_together(piece, arrival),
+        }
+        true
     }
 
     /// Has a fragment wait to be counted, and with a first one those that waited for it. `false` for a later one
@@ -301,9 +302,7 @@ impl FlowTable {
     fn look_ahead(&mut self, waiting: &mut [Arrival]) {
         let mut seen = 0;
         if let Some(duplicates) = &self.duplicates {
-            seen = waiting
-                .iter()
-                .fold(0, |seen, arrival| seen ^ duplicates.look_ahead(arrival.showing.fingerprint));
+            seen = waiting.iter().fold(0, |seen, arrival| seen ^ duplicates.look_ahead(arrival.fingerprint));
         }
         for arrival in waiting.iter_mut() {
             arrival.hint = self.index.find(arrival.index_hash(arrival.session), |_| true);
@@ -327,9 +326,9 @@ impl FlowTable {
 
     #[inline]
     fn count(&mut self, arrival: &Arrival, payload: &[u8], ended: &mut impl FnMut(FlowRecord)) -> Placed {
-        if arrival.showing.fingerprint != 0
+        if arrival.fingerprint != 0
             && let Some(duplicates) = &mut self.duplicates
-            && let Some(original) = duplicates.observe(arrival.session, arrival.showing, arrival.now_ns)
+            && let Some(original) = duplicates.observe(arrival.session, arrival.showing(), arrival.now_ns)
         {
             return self.count_duplicate(original, arrival, ended);
         }

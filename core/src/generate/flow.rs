@@ -117,6 +117,8 @@ pub(super) struct Step {
     pub(super) payload: Payload,
     /// Varies what is left open.
     pub(super) salt: u16,
+    /// Counts the packets of the flow, as the identification of IPv4 does.
+    pub(super) number: u16,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,7 +174,8 @@ impl Flow {
         let salt = rng.u16(..);
         let even = made.is_multiple_of(2);
         let exchange = (made / 2) as u16;
-        let step = |from_client, transport, payload| Step { from_client, transport, payload, salt };
+        let number = made as u16;
+        let step = |from_client, transport, payload| Step { from_client, transport, payload, salt, number };
         match self.spec.kind {
             Kind::Tls | Kind::Http | Kind::OtherTcp => self.tcp_step(made, salt, rng, sizes),
             Kind::Dns if even => step(true, Transport::Udp, Payload::DnsQuery(exchange)),
@@ -189,7 +192,7 @@ impl Flow {
         let (own, other) = if from_client { (0, 1) } else { (1, 0) };
         let ack = if flags.ack { self.seq[other] } else { 0 };
         let transport = Transport::Tcp { flags, seq: self.seq[own], ack };
-        let step = Step { from_client, transport, payload, salt };
+        let step = Step { from_client, transport, payload, salt, number: made as u16 };
         let taken = u32::from(flags.syn) + u32::from(flags.fin);
         let payload_len = super::frame::payload_len(&self.spec, &step) as u32;
         self.seq[own] = self.seq[own].wrapping_add(taken + payload_len);

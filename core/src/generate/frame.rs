@@ -132,7 +132,8 @@ impl FrameWriter {
         let transport_len = headers_len(spec, step) - self.frame.len() - Ipv4Header::MIN_LEN;
         let mut ip = Ipv4Header {
             total_len: (Ipv4Header::MIN_LEN + transport_len + self.payload.len()) as u16,
-            identification: step.salt,
+            // Not 0, which a receiver may take for none (RFC 6864, 4.1).
+            identification: step.number.max(1),
             dont_fragment: true,
             time_to_live: ends.ttl,
             protocol: protocol(step, IpNumber::ICMP),
