@@ -58,7 +58,7 @@ pub(super) struct Args {
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
     sort: Sort,
 
-    /// Print the first N flows only
+    /// Print the first N flows only; of a table the first 10000 unless this says otherwise
     #[arg(long, value_name = "N")]
     top: Option<usize>,
 
@@ -66,7 +66,8 @@ pub(super) struct Args {
     #[arg(long)]
     keep_duplicates: bool,
 
-    /// Flows in memory at a time; a full table ends the flow that was seen least recently. As many are printed
+    /// Flows in memory at a time, at most 1.2 KiB each; when there are more, the one that was seen least recently
+    /// ends. As many are printed, which takes 1 KiB more each
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_FLOWS, value_parser = max_flows)]
     max_flows: usize,
 
@@ -114,7 +115,7 @@ pub(super) fn max_flows(text: &str) -> Result<usize, String> {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let names = args.sources.names()?;
-    let limit = args.top.unwrap_or(args.max_flows);
+    let limit = args.limit();
     let mut collector =
         Collector { table: FlowTable::new(args.options()), report: Report::new(args.sort.0, limit) };
     let result = args.input.run(true, &mut collector);
@@ -143,7 +144,16 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     result
 }
 
+/// Rows of a table, which takes much more memory for each than one line of CSV or JSON.
+const MAX_ROWS: usize = 10_000;
+
 impl Args {
+    /// Flows to print.
+    fn limit(&self) -> usize {
+        let is_table = !self.json && !self.csv;
+        self.top.unwrap_or(if is_table { self.max_flows.min(MAX_ROWS) } else { self.max_flows })
+    }
+
     fn options(&self) -> FlowOptions {
         FlowOptions {
             max_flows: self.max_flows,
@@ -194,7 +204,11 @@ fn note(counters: &FlowCounters, left_out: LeftOut, args: &Args) {
     if left_out.flows > 0 && args.top.is_none() {
         let LeftOut { flows, packets, bytes } = left_out;
         eprintln!("note: {flows} further flows ({packets} packets, {bytes} octets) are not printed");
-        eprintln!("  hint: --max-flows prints more than {}", args.max_flows);
+        let limit = args.limit();
+        match limit < args.max_flows {
+            true => eprintln!("  hint: --top prints more than {limit}, --csv and --json all"),
+            false => eprintln!("  hint: --max-flows prints more than {limit}"),
+        }
     }
 }
 
@@ -305,6 +319,18 @@ mod tests {
         let address = std::net::IpAddr::from(std::net::Ipv6Addr::LOCALHOST);
         assert_eq!(endpoint(Endpoint { address, port: 53 }), "[::1]:53");
         assert_eq!(endpoint(Endpoint { address, port: 0 }), "::1");
+    }
+
+    #[test]
+    fn a_flow_takes_no_more_memory_than_the_help_says() {
+        use mirrorscope_core::flow::service::MAX_NAME_LEN;
+        const KIB: usize = 1024;
+        let of_all = FlowOptions { max_flows: 1, ..FlowOptions::default() }.memory_bound();
+        let of_two = FlowOptions { max_flows: 2, ..FlowOptions::default() }.memory_bound();
+        assert!(of_two - of_all <= 12 * KIB / 10, "{}", of_two - of_all);
+        // A report holds a quarter more than it prints.
+        let printed = (size_of::<FlowRecord>() + MAX_NAME_LEN) * 5 / 4;
+        assert!(printed <= KIB, "{printed}");
     }
 
     #[test]
