@@ -16,7 +16,10 @@ const STICKINESS: &str = "stickiness.enabled";
 const STICKINESS_TYPE: &str = "stickiness.type";
 const FAILOVER: [&str; 2] = ["target_failover.on_deregistration", "target_failover.on_unhealthy"];
 const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
-/// Seconds after which GWLB forgets a flow that is not TCP.
+const TCP_IDLE: &str = "tcp.idle_timeout.seconds";
+/// Seconds after which GWLB forgets a flow of TCP, unless its listener says otherwise.
+const TCP_IDLE_S: u64 = 350;
+/// Seconds after which GWLB forgets any other flow. Mirrored packets come in UDP.
 const UDP_IDLE_S: u64 = 120;
 /// Seconds after which a dead target should have been noticed.
 const SLOW_DETECTION_S: u32 = 30;
@@ -128,17 +131,25 @@ fn group_attributes(arn: &str, attributes: &Attributes, facts: &Facts, findings:
     if let Some(delay) = attributes.get(DEREGISTRATION_DELAY).and_then(|value| value.parse::<u64>().ok()) {
         findings.push(deregistration(arn, delay, intent));
     }
-    if rebalances == Some(false) && intent.drain_quiet_s <= UDP_IDLE_S {
-        let reason = format!(
-            "the agent stops after {} s without a datagram, but a flow that is quiet for less than {UDP_IDLE_S} s \
-             is still sent to it",
-            intent.drain_quiet_s
-        );
-        findings.push(
-            Finding::new("drain-quiet", Severity::Warning, "serve --drain-quiet", reason)
-                .remedy(format!("mirrorscope serve --drain-quiet {}", UDP_IDLE_S + 10)),
-        );
-    }
+    findings.extend(rebalances.filter(|rebalances| !rebalances).and_then(|_| drain_quiet(facts)));
+}
+
+/// A flow stays with its target until it has been idle for so long, so an agent that stops earlier loses some.
+fn drain_quiet(facts: &Facts) -> Option<Finding> {
+    let tcp_idle = facts.aws.attributes.iter().find_map(|attributes| attributes.get(TCP_IDLE)?.parse().ok());
+    let idle_s = match facts.intent.mode {
+        Mode::Mirror => UDP_IDLE_S,
+        Mode::Inline => tcp_idle.unwrap_or(TCP_IDLE_S),
+    };
+    let Intent { drain_quiet_s, drain_deadline_s, .. } = facts.intent;
+    let reason = format!(
+        "the agent stops after {drain_quiet_s} s without a datagram, but a flow that is quiet for less than \
+         {idle_s} s is still sent to it"
+    );
+    let (quiet, deadline) = (idle_s + 10, drain_deadline_s.max(idle_s + 20));
+    let finding = Finding::new("drain-quiet", Severity::Warning, "serve --drain-quiet", reason)
+        .remedy(format!("mirrorscope serve --drain-quiet {quiet} --drain-deadline {deadline}"));
+    (drain_quiet_s <= idle_s).then_some(finding)
 }
 
 fn modify_group(arn: &str, attributes: &str) -> String {
@@ -351,6 +362,20 @@ mod tests {
         let sticky = ATTRIBUTES.replace("\"rebalance\"", "\"no_rebalance\"");
         let codes: Vec<_> = findings(&sticky, hasty).into_iter().map(|finding| finding.code).collect();
         assert_eq!(codes, ["target-failover", "drain-quiet"]);
+    }
+
+    #[test]
+    fn inline_flows_of_tcp_are_quiet_for_longer_than_a_mirror() {
+        let sticky = ATTRIBUTES.replace("\"rebalance\"", "\"no_rebalance\"");
+        let listener = r#"{"Attributes":[{"Key":"tcp.idle_timeout.seconds","Value":"60"}]}"#;
+        let quiet = |json: &str, mode| {
+            let found = findings(json, Intent { mode, ..Intent::default() });
+            found.into_iter().find(|finding| finding.code == "drain-quiet").and_then(|finding| finding.remedy)
+        };
+        assert_eq!(quiet(&sticky, Mode::Mirror), None);
+        let wanted = "mirrorscope serve --drain-quiet 360 --drain-deadline 370";
+        assert_eq!(quiet(&sticky, Mode::Inline).as_deref(), Some(wanted));
+        assert_eq!(quiet(&format!("{sticky}{listener}"), Mode::Inline), None);
     }
 
     #[test]
