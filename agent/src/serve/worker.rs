@@ -167,10 +167,22 @@ impl Loop {
 
     fn batch(&self, intake: &mut impl Receive, settings: &Settings, feeds: &[Arc<Feed>]) {
         let mut replies = Vec::new();
+        // Packets of one sender come many at a time, and need be asked for their networks once.
+        let mut allowed = None;
         let mut state = self.worker.state();
         for datagram in intake.datagrams() {
-            let reply = self.datagram(&datagram, settings, feeds, &mut state);
-            replies.extend(reply);
+            state.tally.received += 1;
+            state.tally.received_bytes += datagram.meta.wire_len as u64;
+            fault::strike(state.tally.received);
+            let source = datagram.meta.src.ip();
+            if allowed != Some(source) {
+                if !settings.allows(source) {
+                    state.tally.refused_source += 1;
+                    continue;
+                }
+                allowed = Some(source);
+            }
+            replies.extend(self.datagram(&datagram, settings, feeds, &mut state));
         }
         let State { flows, ended, .. } = &mut *state;
         flows.settle(&mut |flow| keep(ended, flow));
@@ -186,13 +198,6 @@ impl Loop {
         state: &mut State,
     ) -> Option<Outgoing<'a>> {
         let meta = &datagram.meta;
-        state.tally.received += 1;
-        state.tally.received_bytes += meta.wire_len as u64;
-        fault::strike(state.tally.received);
-        if !settings.allows(meta.src.ip()) {
-            state.tally.refused_source += 1;
-            return None;
-        }
         let mut packet = Packet::undecoded(Record {
             number: state.tally.received,
             timestamp_ns: meta.timestamp_ns,
