@@ -22,6 +22,8 @@ mod health;
 mod metrics;
 mod server;
 
+pub(crate) use capture::MAX_READERS;
+
 /// Where the API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Listen {
