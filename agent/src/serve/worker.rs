@@ -186,8 +186,7 @@ impl Loop {
         }
         let State { flows, ended, .. } = &mut *state;
         flows.settle(&mut |flow| keep(ended, flow));
-        drop(state);
-        self.give_back(&replies);
+        self.give_back(&replies, &mut state.tally);
     }
 
     fn datagram<'a>(
@@ -247,10 +246,9 @@ impl Loop {
         }
     }
 
-    fn give_back(&self, replies: &[Outgoing<'_>]) {
+    fn give_back(&self, replies: &[Outgoing<'_>], tally: &mut Tally) {
         let Some(path) = self.return_path.as_ref().filter(|_| !replies.is_empty()) else { return };
         let returned = path.send(replies);
-        let tally = &mut self.worker.state().tally;
         tally.returned += returned;
         tally.return_failed += replies.len() as u64 - returned;
     }
