@@ -166,7 +166,7 @@ fn a_reader_that_never_reads_costs_packets_and_no_memory() {
     agent.settle(30_000);
     let grown = agent.memory_len().saturating_sub(before);
     assert!(
-        grown < 3 * 8 << 20,
+        grown < (3 * 8) << 20,
         "it grew by {grown} octets: more than three queues for each of eight readers"
     );
     assert_eq!(agent.healthy().0, 200);
