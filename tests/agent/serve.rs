@@ -154,21 +154,30 @@ fn the_endless_capture_is_what_was_sent() {
 #[test]
 fn a_reader_that_never_reads_costs_packets_and_no_memory() {
     let agent = Agent::start("--workers 1 --queue 1");
-    let mut stuck: Vec<_> = (0..4).map(|_| TcpStream::connect(&agent.api).unwrap()).collect();
+    let mut stuck: Vec<_> = (0..8).map(|_| TcpStream::connect(&agent.api).unwrap()).collect();
     for stream in &mut stuck {
         write!(stream, "GET /v1/capture?outer=1 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     }
-    send(&agent.udp, "--packets 20000 --rate 20000");
+    wait_for_readers(&agent, 8);
+    assert_eq!(agent.get("/v1/capture").0, 503, "a ninth is refused");
+    send(&agent.udp, "--packets 10000 --rate 20000");
     let before = agent.memory_len();
-    send(&agent.udp, "--packets 60000 --rate 30000");
-    agent.settle(60_000);
+    send(&agent.udp, "--packets 20000 --rate 20000");
+    agent.settle(30_000);
     let grown = agent.memory_len().saturating_sub(before);
-    assert!(grown < 32 << 20, "it grew by {grown} octets");
+    assert!(
+        grown < (3 * 8) << 20,
+        "it grew by {grown} octets: more than three queues for each of eight readers"
+    );
     assert_eq!(agent.healthy().0, 200);
     drop(stuck);
+    wait_for_readers(&agent, 0);
+}
+
+fn wait_for_readers(agent: &Agent, readers: u32) {
     let until = Instant::now() + Duration::from_secs(10);
-    while !agent.get("/metrics").1.contains("mirrorscope_capture_readers 0") {
-        assert!(Instant::now() < until, "readers that left are forgotten");
+    while !agent.get("/metrics").1.contains(&format!("mirrorscope_capture_readers {readers}")) {
+        assert!(Instant::now() < until, "there never are {readers} readers: {}", agent.get("/metrics").1);
         thread::sleep(Duration::from_millis(100));
     }
 }
@@ -314,4 +323,66 @@ fn a_collector_of_vxlan_receives_every_mirrored_frame() {
     }
     sender.join().unwrap();
     assert_eq!(received, 2000);
+}
+
+#[test]
+fn a_packet_has_the_time_of_its_arrival_however_late_it_is_read() {
+    for way in ["socket", "ring"] {
+        if way == "ring" && !is_root() {
+            skip("a packet ring takes CAP_NET_RAW: run the tests as root");
+            return;
+        }
+        let json = scratch(&format!("times-{way}.json"));
+        let agent = Agent::start(&format!("--workers 1 --receive {way} --json {}", json.display()));
+        agent.signal("STOP");
+        let before = seconds_of_day();
+        send(&agent.udp, "--packets 20");
+        let after = seconds_of_day();
+        thread::sleep(Duration::from_millis(1500));
+        agent.signal("CONT");
+        agent.settle(20);
+        let text = fs::read_to_string(json).unwrap();
+        assert_eq!(text.lines().count(), 20);
+        for line in text.lines() {
+            let packet: serde_json::Value = serde_json::from_str(line).unwrap();
+            let time = packet["time"].as_str().unwrap();
+            let clock: Vec<f64> =
+                time[11..time.len() - 1].split(':').map(|part| part.parse().unwrap()).collect();
+            let time = clock[0] * 3600.0 + clock[1] * 60.0 + clock[2];
+            // At midnight this says nothing.
+            assert!(before > after || (before - 0.1..after + 0.1).contains(&time), "{before} {time} {after}");
+        }
+    }
+}
+
+fn seconds_of_day() -> f64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    now.as_secs_f64() % 86_400.0
+}
+
+#[test]
+fn an_ordinary_user_receives_and_is_told_what_the_kernel_does_not_give() {
+    use std::os::unix::process::CommandExt;
+    const NOBODY: u32 = 65_534;
+    if !is_root() {
+        skip("becoming another user takes root: run the tests as root");
+        return;
+    }
+    // Where the program was built, others may not look.
+    let program = std::env::temp_dir().join(format!("mirrorscope-{}", std::process::id()));
+    fs::copy(mirrorscope_bin(), &program).unwrap();
+    let mut command = Command::new(&program);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--health", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
+    command.args(["--buffer", "1024", "--workers", "2"]).current_dir("/").uid(NOBODY).gid(NOBODY);
+    let agent = Agent::spawn(command);
+    fs::remove_file(program).unwrap();
+    let status = fs::read_to_string(format!("/proc/{}/status", agent.child.id())).unwrap();
+    let capabilities = status.lines().find(|line| line.starts_with("CapEff:")).unwrap();
+    assert!(capabilities.ends_with("0000000000000000"), "{capabilities}");
+    let talk = agent.talk.lock().unwrap().clone();
+    assert!(talk.contains("of receive buffer to each worker instead of 1048576 KiB"), "{talk}");
+    assert!(talk.contains("sysctl -w net.core.rmem_max=1073741824"), "{talk}");
+    send(&agent.udp, "--packets 1000 --rate 10000");
+    agent.settle(1000);
+    assert_eq!(agent.counter("mirrored"), 1000);
 }

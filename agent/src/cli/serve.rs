@@ -70,6 +70,10 @@ Examples:
   mirrorscope serve --config /etc/mirrorscope.toml --check
   curl -sN localhost:8081/v1/capture | wireshark -k -i -
   mirrorscope serve --mode auto --mirror-endpoint vpce-0123456789abcdef0
+  mirrorscope serve --receive ring                    as root: the same for much less processor time
+
+Memory is bounded: some for each worker and each of --max-flows, and three times --queue for each sink and each
+reader of the API; --check adds it up.
 
 Exit status: 0 stopped in order, 1 failed to start or a sink lost packets at the end."
 )]
@@ -174,7 +178,11 @@ pub(super) fn run(_: Args) -> Result<(), Failure> {
     let plan = args.plan(Box::new(move || read(&words)?.settings()))?;
     if check {
         args.sinks.check()?;
-        eprintln!("mirrorscope: the options are in order");
+        eprintln!(
+            "mirrorscope: the options are in order; memory stays below {} MiB, beside {} MiB in the kernel",
+            plan.memory_bound() >> 20,
+            (plan.workers * plan.buffer_len) >> 20
+        );
         return Ok(());
     }
     serve::run(plan)

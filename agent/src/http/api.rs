@@ -161,7 +161,11 @@ async fn capture(State(agent): Shared, Query(question): Query<CaptureQuestion>) 
         Ok(filter) => {
             let headers =
                 [(header::CONTENT_TYPE, capture::CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
-            (headers, capture::body(&agent, filter, part)).into_response()
+            match capture::body(&agent, filter, part) {
+                Some(body) => (headers, body).into_response(),
+                None => (StatusCode::SERVICE_UNAVAILABLE, "there are as many readers as there may be\n")
+                    .into_response(),
+            }
         }
         Err(refusal) => *refusal,
     }

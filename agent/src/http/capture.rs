@@ -23,18 +23,24 @@ use crate::serve::{
     feed::{Batch, Feed, LOOK_EVERY},
 };
 
+/// Readers at a time. Each may hold queues' worth of packets, so that their number bounds the agent's memory.
+pub(crate) const MAX_READERS: usize = 8;
+
 /// The media type of pcapng, as Wireshark's users name it.
 pub(super) const CONTENT_TYPE: &str = "application/x-pcapng";
 
-/// An endless body for one reader.
-pub(super) fn body(agent: &Arc<Agent>, filter: Option<Filter>, part: Part) -> Body {
+/// An endless body for one reader; `None` where there are [`MAX_READERS`] already.
+pub(super) fn body(agent: &Arc<Agent>, filter: Option<Filter>, part: Part) -> Option<Body> {
+    let one_more = |readers: usize| (readers < MAX_READERS).then_some(readers + 1);
+    agent.readers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
     let reader = Reader::new(Arc::clone(agent), filter, part);
-    Body::from_stream(stream::unfold(reader, |mut reader| async move {
+    Some(Body::from_stream(stream::unfold(reader, |mut reader| async move {
         let piece = reader.next().await?;
         Some((Ok::<_, Infallible>(piece), reader))
-    }))
+    })))
 }
 
+/// One of [`Agent::readers`]: counted before it is made, and no more once it is dropped.
 struct Reader {
     agent: Arc<Agent>,
     feed: Arc<Feed>,
@@ -49,7 +55,6 @@ impl Reader {
     fn new(agent: Arc<Agent>, filter: Option<Filter>, part: Part) -> Self {
         let feed = Arc::new(Feed::new(filter, agent.queue_len));
         agent.hub.add(Arc::clone(&feed));
-        agent.readers.fetch_add(1, Ordering::Relaxed);
         let mut out = Vec::new();
         let sink = PcapngSink::begin(&mut out, part, concat!("mirrorscope ", env!("CARGO_PKG_VERSION")));
         Self { agent, feed, batch: Batch::default(), sink, out, number: 1, told_dropped: 0 }

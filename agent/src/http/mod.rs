@@ -24,6 +24,7 @@ mod page;
 mod server;
 
 pub(crate) use page::Page;
+pub(crate) use capture::MAX_READERS;
 
 /// Where the API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]

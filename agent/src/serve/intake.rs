@@ -18,6 +18,9 @@ use crate::{
     },
 };
 
+/// Octets that a worker's batch takes, at most.
+pub(crate) const WORKER_LEN: usize = 1 << 20;
+
 /// The way in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Way {

@@ -99,6 +99,19 @@ pub(crate) struct Plan {
     pub(crate) reads: Vec<PathBuf>,
 }
 
+impl Plan {
+    /// Octets that the program never exceeds, whatever comes, without what the kernel holds for it.
+    pub(crate) fn memory_bound(&self) -> usize {
+        /// The program itself, threads and connections.
+        const PROGRAM_LEN: usize = 32 << 20;
+        /// Full queue, batch in work, and what becomes of it on its way out.
+        const COPIES: usize = 3;
+        let worker_len = intake::WORKER_LEN + self.flows.memory_bound();
+        let queues = self.sinks.len() + http::MAX_READERS;
+        PROGRAM_LEN + self.workers * worker_len + queues * COPIES * self.queue_len
+    }
+}
+
 /// How the agent stops.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Drain {

@@ -167,15 +167,26 @@ impl Loop {
 
     fn batch(&self, intake: &mut impl Receive, settings: &Settings, feeds: &[Arc<Feed>]) {
         let mut replies = Vec::new();
+        // Packets of one sender come many at a time, and need be asked for their networks once.
+        let mut allowed = None;
         let mut state = self.worker.state();
         for datagram in intake.datagrams() {
-            let reply = self.datagram(&datagram, settings, feeds, &mut state);
-            replies.extend(reply);
+            state.tally.received += 1;
+            state.tally.received_bytes += datagram.meta.wire_len as u64;
+            fault::strike(state.tally.received);
+            let source = datagram.meta.src.ip();
+            if allowed != Some(source) {
+                if !settings.allows(source) {
+                    state.tally.refused_source += 1;
+                    continue;
+                }
+                allowed = Some(source);
+            }
+            replies.extend(self.datagram(&datagram, settings, feeds, &mut state));
         }
         let State { flows, ended, .. } = &mut *state;
         flows.settle(&mut |flow| keep(ended, flow));
-        drop(state);
-        self.give_back(&replies);
+        self.give_back(&replies, &mut state.tally);
     }
 
     fn datagram<'a>(
@@ -186,13 +197,6 @@ impl Loop {
         state: &mut State,
     ) -> Option<Outgoing<'a>> {
         let meta = &datagram.meta;
-        state.tally.received += 1;
-        state.tally.received_bytes += meta.wire_len as u64;
-        fault::strike(state.tally.received);
-        if !settings.allows(meta.src.ip()) {
-            state.tally.refused_source += 1;
-            return None;
-        }
         let mut packet = Packet::undecoded(Record {
             number: state.tally.received,
             timestamp_ns: meta.timestamp_ns,
@@ -242,10 +246,9 @@ impl Loop {
         }
     }
 
-    fn give_back(&self, replies: &[Outgoing<'_>]) {
+    fn give_back(&self, replies: &[Outgoing<'_>], tally: &mut Tally) {
         let Some(path) = self.return_path.as_ref().filter(|_| !replies.is_empty()) else { return };
         let returned = path.send(replies);
-        let tally = &mut self.worker.state().tally;
         tally.returned += returned;
         tally.return_failed += replies.len() as u64 - returned;
     }

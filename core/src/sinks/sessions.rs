@@ -1,6 +1,11 @@
 //! Who mirrored what: one row for each mirror session, and inline and other packets apart.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+};
+
+use foldhash::quality::FixedState;
 
 use super::{
     json::{self, Object},
@@ -49,12 +54,21 @@ pub struct Counters {
 }
 
 /// Counts packets by session.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Sessions {
-    index: HashMap<Key, usize>,
+    index: HashMap<Key, usize, FixedState>,
     rows: Vec<(Key, Counters)>,
     /// Neighbouring packets mostly share their session.
     last: usize,
+}
+
+impl Default for Sessions {
+    /// The seed of the index is chance, so that nobody can choose sessions that collide; hashing itself is done for
+    /// nearly every packet where sessions alternate, and the standard library's takes longer than all else here.
+    fn default() -> Self {
+        let seed = RandomState::new().hash_one(0);
+        Self { index: HashMap::with_hasher(FixedState::with_seed(seed)), rows: Vec::new(), last: 0 }
+    }
 }
 
 impl Sessions {

@@ -11,6 +11,7 @@ mod corpus;
 mod growth;
 mod instructions;
 mod measure;
+mod receive;
 mod table;
 
 use std::{
@@ -30,7 +31,9 @@ Measures Mirrorscope beside its peers and prints tables in Markdown.
   cargo xtask bench              the contests: tcpdump, tshark, libpcap, capinfos, gopacket
   cargo xtask bench growth       cost and memory against flows, sessions, sizes
   cargo xtask bench instructions instructions a packet against what is recorded; --record to record anew
+  cargo xtask bench receive      a received packet in `serve`, beside loops that only receive; the ring takes root
   --rounds N                     rounds of each contest (5)
+  --rate N, --packets N          packets a second, and a run, for `receive` (300,000; 1,000,000)
   --largest N                    packets of the largest capture for `growth` (1,000,000; its whole range: 10,000,000)
 
 Exit status: 0 measured and all agree, 1 failed, or two found different answers, or a path became dearer,
@@ -53,6 +56,11 @@ fn run() -> io::Result<ExitCode> {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
     }
+    if let [word, kind] = words.as_slice()
+        && word == receive::LOOP
+    {
+        receive::be_loop(kind);
+    }
     let number = |option: &str, default: u64| {
         let at = words.iter().position(|word| word == option);
         at.and_then(|at| words.get(at + 1)?.parse().ok()).unwrap_or(default)
@@ -60,6 +68,15 @@ fn run() -> io::Result<ExitCode> {
     let rounds = number("--rounds", 5) as usize;
     let dir = PathBuf::from(env::var_os("MIRRORSCOPE_BENCH_DIR").unwrap_or_else(|| "target/bench".into()));
     fs::create_dir_all(&dir)?;
+    if words.first().is_some_and(|word| word == "receive") {
+        let load = receive::Load {
+            rate: number("--rate", 300_000),
+            packets: number("--packets", 1_000_000),
+            rounds,
+        };
+        receive::run(&program()?, load);
+        return Ok(ExitCode::SUCCESS);
+    }
     let programs = programs(&dir)?;
     match words.first().map(String::as_str) {
         Some("instructions") => {
@@ -114,8 +131,6 @@ fn run_contests(programs: &contest::Programs, dir: &Path, rounds: usize) -> io::
 /// Mirrorscope first, then the peers that are compiled here; a peer whose compiler is missing cannot run, and the
 /// table says so.
 fn programs(dir: &Path) -> io::Result<Vec<(&'static str, String)>> {
-    let mirrorscope = env::var("MIRRORSCOPE_BIN")
-        .map_err(|_| io::Error::other("MIRRORSCOPE_BIN is not set; run `cargo xtask bench`"))?;
     let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
     let pcap_count = dir.join("pcap_count");
     let mut c = Command::new("cc");
@@ -130,7 +145,16 @@ fn programs(dir: &Path) -> io::Result<Vec<(&'static str, String)>> {
         "apt-get install golang-go golang-github-google-gopacket-dev golang-golang-x-net-dev golang-golang-x-sys-dev",
     );
     let text = |path: PathBuf| path.display().to_string();
-    Ok(vec![("mirrorscope", mirrorscope), ("pcap_count", text(pcap_count)), ("gopacket", text(gopacket))])
+    Ok(vec![
+        ("mirrorscope", text(program()?)),
+        ("pcap_count", text(pcap_count)),
+        ("gopacket", text(gopacket)),
+    ])
+}
+
+fn program() -> io::Result<PathBuf> {
+    let missing = || io::Error::other("MIRRORSCOPE_BIN is not set; run `cargo xtask bench`");
+    env::var_os("MIRRORSCOPE_BIN").map(PathBuf::from).ok_or_else(missing)
 }
 
 fn compile(mut command: Command, remedy: &str) {

@@ -29,7 +29,7 @@ pub(crate) fn bench(words: &[&str]) -> Outcome {
     }
     shell::run(&mut shell::cargo("build --release --package mirrorscope"))?;
     let program = shell::target_dir().join("release/mirrorscope");
-    let mut bench = shell::cargo("run --quiet --package mirrorscope-bench --");
+    let mut bench = shell::cargo("run --release --quiet --package mirrorscope-bench --");
     bench
         .args(words)
         .env("MIRRORSCOPE_BIN", program)
