@@ -24,6 +24,7 @@ pub mod flow;
 pub mod generate;
 pub mod index;
 pub mod layers;
+pub mod order;
 pub mod packet;
 pub mod record;
 pub mod sinks;

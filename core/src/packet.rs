@@ -88,6 +88,7 @@ impl<'a> Packet<'a> {
     }
 
     /// The layers of the tunnels around the subject.
+    #[inline]
     pub fn envelope_layers(&self) -> &[Span] {
         self.stack.layers().get(..self.subject).unwrap_or_default()
     }

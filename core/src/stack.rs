@@ -167,6 +167,7 @@ impl<'a> Stack<'a> {
     }
 
     /// Whether octets that were on the wire are missing: cut by the capture or by the mirror session.
+    #[inline]
     pub fn is_truncated(&self) -> bool {
         self.layers.iter().any(|span| span.missing_len() > 0)
     }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use mirrorscope_core::{
     aws::gwlb::EndpointId,
     filter::{CompletionKind, Filter, Seen, complete},
+    order,
     sinks::{
         json,
         line::Line,
@@ -85,7 +86,7 @@ impl Values {
 }
 
 fn once<T: Ord>(values: &mut Vec<T>) {
-    values.sort_unstable();
+    order::sort_by(values, T::cmp);
     values.dedup();
 }
 

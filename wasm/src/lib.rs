@@ -6,7 +6,10 @@
 //! and which is what the native program prints. Packets of the hot path go as columns, read in place.
 
 // Each of the package's two modules leaves out the other's half.
-#![cfg_attr(not(all(feature = "decode", feature = "reports")), allow(dead_code, unused_variables))]
+#![cfg_attr(
+    not(all(feature = "decode", feature = "reports")),
+    allow(dead_code, unused_variables, clippy::ptr_arg)
+)]
 
 #[cfg(feature = "reports")]
 pub mod aws;

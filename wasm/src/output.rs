@@ -21,6 +21,8 @@ use mirrorscope_core::{
     },
 };
 
+use wasm_bindgen::prelude::wasm_bindgen;
+
 /// Octets that are gathered before they are handed over.
 const GATHER_LEN: usize = 128 * 1024;
 
@@ -196,6 +198,16 @@ impl Show {
 
 /// Seconds east of Greenwich at `second`, as JavaScript knows them.
 fn local_offset(second: i64) -> i32 {
-    let date = js_sys::Date::new(&(second as f64 * 1000.0).into());
-    (-date.get_timezone_offset() * 60.0) as i32
+    (-Date::new(second as f64 * 1000.0).minutes_west() * 60.0) as i32
+}
+
+#[wasm_bindgen]
+extern "C" {
+    type Date;
+
+    #[wasm_bindgen(constructor)]
+    fn new(ms: f64) -> Date;
+
+    #[wasm_bindgen(method, js_name = getTimezoneOffset)]
+    fn minutes_west(this: &Date) -> f64;
 }

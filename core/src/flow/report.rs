@@ -6,6 +6,7 @@
 use core::cmp::Ordering;
 
 use super::record::FlowRecord;
+use crate::order;
 
 /// What flows are sorted by; the greatest comes first, but for times of beginning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -111,7 +112,7 @@ impl Report {
     /// The flows in order, and what was left out.
     pub fn finish(mut self) -> (Vec<FlowRecord>, LeftOut) {
         self.shed();
-        self.flows.sort_unstable_by(|a, b| self.sort.compare(a, b));
+        order::sort_by(&mut self.flows, |a, b| self.sort.compare(a, b));
         (self.flows, self.left_out)
     }
 

@@ -17,6 +17,7 @@ use crate::{
         gwlb::EndpointId,
         mirror::{MirrorIdentity, NameOf},
     },
+    order,
     packet::{Envelope, Packet},
 };
 
@@ -114,7 +115,9 @@ impl Sessions {
     /// The rows: mirror sessions with the most packets first, then inline, then the rest.
     pub fn rows(&self) -> Vec<(Key, Counters)> {
         let mut rows = self.rows.clone();
-        rows.sort_by_key(|(key, counters)| (kind(key), core::cmp::Reverse(counters.packets), *key));
+        order::sort_by_key(&mut rows, |(key, counters)| {
+            (kind(key), core::cmp::Reverse(counters.packets), *key)
+        });
         rows
     }
 
