@@ -30,6 +30,9 @@ const YES: Verdict = 1;
 const READ: Verdict = 2;
 const FIRST_REST: Verdict = 3;
 
+/// Packets whose bits are put together at a time.
+const WORD: usize = 64;
+
 /// Different rests that are told apart: filters leave a handful. Classes with further ones are read.
 const MAX_RESTS: usize = 256;
 
@@ -40,14 +43,19 @@ impl Index {
         let (mut passed, mut open) =
             (BitsBuilder::new(self.columns.first()), BitsBuilder::new(self.columns.first()));
         for (_, chunk) in self.columns.chunks() {
-            for (at, class) in chunk.class.iter().enumerate() {
-                let verdict = verdicts.get(*class as usize).copied().unwrap_or(READ);
-                let verdict = match verdict {
-                    NO | YES | READ => verdict,
-                    rest => self.ask(rests.get(usize::from(rest - FIRST_REST)), chunk, at),
-                };
-                passed.push(verdict == YES);
-                open.push(verdict == READ);
+            for (group, classes) in chunk.class.chunks(WORD).enumerate() {
+                let (mut yes, mut read) = (0, 0);
+                for (bit, class) in classes.iter().enumerate() {
+                    let mut verdict = verdicts.get(*class as usize).copied().unwrap_or(READ);
+                    if verdict >= FIRST_REST {
+                        let rest = rests.get(usize::from(verdict - FIRST_REST));
+                        verdict = self.ask(rest, chunk, group * WORD + bit);
+                    }
+                    yes |= u64::from(verdict == YES) << bit;
+                    read |= u64::from(verdict == READ) << bit;
+                }
+                passed.push_word(yes, classes.len());
+                open.push_word(read, classes.len());
             }
         }
         Judged { passed: self.within(passed), open: self.within(open) }
@@ -74,7 +82,12 @@ impl Index {
     pub(crate) fn select_rows(&self, is_chosen: impl Fn(&Chunk, usize) -> bool) -> Bits {
         let mut bits = BitsBuilder::new(self.columns.first());
         for (_, chunk) in self.columns.chunks() {
-            (0..chunk.rows()).for_each(|at| bits.push(is_chosen(chunk, at)));
+            for group in (0..chunk.rows()).step_by(WORD) {
+                let len = WORD.min(chunk.rows() - group);
+                let chosen =
+                    (0..len).fold(0, |word, bit| word | u64::from(is_chosen(chunk, group + bit)) << bit);
+                bits.push_word(chosen, len);
+            }
         }
         self.within(bits)
     }
