@@ -1,7 +1,8 @@
 //! Which packets pass a filter, as far as the index can tell; for the rest their octets must be read.
 //!
 //! The filter is reduced once for each class ([`crate::filter::partial`]); then all rows are looked at, most of which
-//! need nothing but their class's answer.
+//! need nothing but their class's answer. What runs over all rows is `inline`, so that it is made where it is called:
+//! with the optimisation of that crate, which for a browser is not that of this one.
 
 use crate::filter::{
     Filter,
@@ -38,6 +39,7 @@ const MAX_RESTS: usize = 256;
 
 impl Index {
     /// Judges all packets that are there.
+    #[inline]
     pub fn select(&self, filter: &Filter) -> Judged {
         let (verdicts, rests) = self.verdicts(filter);
         let (mut passed, mut open) =
@@ -62,6 +64,7 @@ impl Index {
     }
 
     /// The packets from one time to another, both included.
+    #[inline]
     pub fn select_time(&self, from_ns: i64, to_ns: i64) -> Bits {
         let is_within = |chunk: &Chunk, at: usize| {
             chunk.timestamp_ns.get(at).is_some_and(|time| (from_ns..=to_ns).contains(time))
@@ -70,6 +73,7 @@ impl Index {
     }
 
     /// The packets with at least one of the bits of [`flag`].
+    #[inline]
     pub fn select_flags(&self, bits: u16) -> Bits {
         self.select_rows(|chunk, at| chunk.flags.get(at).is_some_and(|flags| flags & bits != 0))
     }
@@ -79,6 +83,7 @@ impl Index {
         self.select_rows(|chunk, at| chunk.flow(at).is_some_and(&is_chosen))
     }
 
+    #[inline]
     pub(crate) fn select_rows(&self, is_chosen: impl Fn(&Chunk, usize) -> bool) -> Bits {
         let mut bits = BitsBuilder::new(self.columns.first());
         for (_, chunk) in self.columns.chunks() {
@@ -117,6 +122,7 @@ impl Index {
     }
 
     /// What a filter leaves to be asked of a row.
+    #[inline]
     fn ask(&self, rest: Option<&(Rest<'_>, bool)>, chunk: &Chunk, at: usize) -> Verdict {
         let Some((rest, is_bare)) = rest else { return READ };
         let cell = |column: &[u32]| column.get(at).copied().unwrap_or_default();
