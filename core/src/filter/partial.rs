@@ -120,6 +120,7 @@ impl<'f> Rest<'f> {
     }
 
     /// What comes out for one packet.
+    #[inline]
     pub(crate) fn outcomes(&self, facts: &Facts) -> Outcomes {
         match self {
             Self::Known(outcomes) => *outcomes,
@@ -292,6 +293,7 @@ impl Head<'_> {
 const TCP_FLAGS_AT: u32 = 13;
 
 impl Facts {
+    #[inline]
     fn test(&self, test: &Test, outer: bool) -> Outcomes {
         let wire_len = if outer { self.record_len } else { self.subject_len };
         match test {
@@ -299,6 +301,10 @@ impl Facts {
             Test::LengthAtLeast(len) => Outcomes::of(wire_len >= *len),
             Test::Truncated => Outcomes::of(self.is_truncated),
             Test::Relation(relation) => {
+                // `len > 1000`, as people write it.
+                if let (Arithmetic::Length, Arithmetic::Number(len)) = (&relation.left, &relation.right) {
+                    return Outcomes::of(relation.comparison.holds(wire_len, *len));
+                }
                 let value = |part: &Arithmetic| match part {
                     Arithmetic::Length => Some(wire_len),
                     _ => self.tcp_flags.map(u32::from),
@@ -315,6 +321,7 @@ impl Facts {
     }
 }
 
+#[inline]
 fn compared(relation: &Relation, left: Option<u32>, right: Option<u32>) -> Outcomes {
     match (left, right) {
         (Some(left), Some(right)) => Outcomes::of(relation.comparison.holds(left, right)),
@@ -341,6 +348,7 @@ fn reads(value: &Arithmetic) -> bool {
 }
 
 /// The value, where `part` gives loads and the length; `None` for a division by zero.
+#[inline]
 fn number(value: &Arithmetic, part: &dyn Fn(&Arithmetic) -> Option<u32>) -> Option<u32> {
     match value {
         Arithmetic::Number(value) => Some(*value),

@@ -43,6 +43,17 @@ impl BitsBuilder {
         self.end += 1;
     }
 
+    /// Says of the next `len` packets, 64 at most, which are selected: one bit each, the lowest first.
+    #[inline]
+    pub(crate) fn push_word(&mut self, word: u64, len: usize) {
+        if (self.end - self.first).is_multiple_of(WORD) {
+            self.words.push(word);
+            self.end += len as u64;
+        } else {
+            (0..len).for_each(|bit| self.push(word >> bit & 1 == 1));
+        }
+    }
+
     /// Selects a packet at or behind all that were told of.
     pub fn insert(&mut self, packet: u64) {
         self.skip_to(packet);

@@ -54,10 +54,11 @@ struct Order {
     /// Packets that the table had counted.
     packets: u64,
     flows: Vec<FlowRecord>,
+    places: Vec<usize>,
 }
 
 /// Some flows in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FlowPage {
     /// Flows there are.
     pub total: u64,
@@ -174,17 +175,20 @@ impl Flows {
         let is_known =
             |order: &Order| (order.sort, order.descending, order.packets) == (sort, descending, packets);
         if !self.order.as_ref().is_some_and(is_known) {
-            let mut flows: Vec<_> = self.all().collect();
-            flows.sort_unstable_by(|a, b| sort.compare(a, b));
+            let flows: Vec<_> = self.all().collect();
+            // Positions are sorted: a flow is large.
+            let mut places: Vec<usize> = (0..flows.len()).collect();
+            places.sort_unstable_by(|a, b| sort.compare(&flows[*a], &flows[*b]));
             if !descending {
-                flows.reverse();
+                places.reverse();
             }
-            self.order = Some(Order { sort, descending, packets, flows });
+            self.order = Some(Order { sort, descending, packets, flows, places });
         }
-        let flows = self.order.as_ref().map_or(&[][..], |order| &order.flows);
+        let Some(Order { flows, places, .. }) = &self.order else { return FlowPage::default() };
         let is_chosen = |flow: &&FlowRecord| chosen.is_none_or(|chosen| chosen.contains(flow.number));
-        let total = flows.iter().filter(is_chosen).count() as u64;
-        let flows = flows.iter().filter(is_chosen).skip(from).take(count).cloned().collect();
+        let in_order = || places.iter().filter_map(|place| flows.get(*place)).filter(is_chosen);
+        let total = in_order().count() as u64;
+        let flows = in_order().skip(from).take(count).cloned().collect();
         FlowPage { total, left_out: self.left_out, flows }
     }
 }
@@ -245,8 +249,17 @@ fn keep(ended: &mut Vec<FlowRecord>, max_ended: usize, left_out: &mut u64, flow:
 /// Leaves the busiest flows.
 fn shed(ended: &mut Vec<FlowRecord>, max_ended: usize, left_out: &mut u64) {
     if ended.len() > max_ended {
-        ended.select_nth_unstable_by(max_ended, |a, b| SortKey::Bytes.compare(a, b));
-        *left_out += (ended.len() - max_ended) as u64;
-        ended.truncate(max_ended);
+        let surplus = ended.len() - max_ended;
+        let mut sizes: Vec<u64> = ended.iter().map(FlowRecord::bytes).collect();
+        let (smaller, least, _) = sizes.select_nth_unstable(surplus);
+        let least = *least;
+        // Of flows as small as the smallest that stays, the first to end go.
+        let mut equal = smaller.iter().filter(|size| **size == least).count();
+        ended.retain(|flow| {
+            let goes = flow.bytes() < least || flow.bytes() == least && equal > 0;
+            equal -= usize::from(goes && flow.bytes() == least);
+            !goes
+        });
+        *left_out += surplus as u64;
     }
 }

@@ -100,6 +100,7 @@ impl Share {
 
 impl Index {
     /// Counts the packets that are selected, or all.
+    #[inline]
     pub fn overview(&mut self, selected: Option<&Bits>) -> Overview {
         self.settle();
         let mut overview = Overview {

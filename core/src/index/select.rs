@@ -1,7 +1,8 @@
 //! Which packets pass a filter, as far as the index can tell; for the rest their octets must be read.
 //!
 //! The filter is reduced once for each class ([`crate::filter::partial`]); then all rows are looked at, most of which
-//! need nothing but their class's answer.
+//! need nothing but their class's answer. What runs over all rows is `inline`, so that it is made where it is called:
+//! with the optimisation of that crate, which for a browser is not that of this one.
 
 use crate::filter::{
     Filter,
@@ -30,30 +31,40 @@ const YES: Verdict = 1;
 const READ: Verdict = 2;
 const FIRST_REST: Verdict = 3;
 
+/// Packets whose bits are put together at a time.
+const WORD: usize = 64;
+
 /// Different rests that are told apart: filters leave a handful. Classes with further ones are read.
 const MAX_RESTS: usize = 256;
 
 impl Index {
     /// Judges all packets that are there.
+    #[inline]
     pub fn select(&self, filter: &Filter) -> Judged {
         let (verdicts, rests) = self.verdicts(filter);
         let (mut passed, mut open) =
             (BitsBuilder::new(self.columns.first()), BitsBuilder::new(self.columns.first()));
         for (_, chunk) in self.columns.chunks() {
-            for (at, class) in chunk.class.iter().enumerate() {
-                let verdict = verdicts.get(*class as usize).copied().unwrap_or(READ);
-                let verdict = match verdict {
-                    NO | YES | READ => verdict,
-                    rest => self.ask(rests.get(usize::from(rest - FIRST_REST)), chunk, at),
-                };
-                passed.push(verdict == YES);
-                open.push(verdict == READ);
+            for (group, classes) in chunk.class.chunks(WORD).enumerate() {
+                let (mut yes, mut read) = (0, 0);
+                for (bit, class) in classes.iter().enumerate() {
+                    let mut verdict = verdicts.get(*class as usize).copied().unwrap_or(READ);
+                    if verdict >= FIRST_REST {
+                        let rest = rests.get(usize::from(verdict - FIRST_REST));
+                        verdict = self.ask(rest, chunk, group * WORD + bit);
+                    }
+                    yes |= u64::from(verdict == YES) << bit;
+                    read |= u64::from(verdict == READ) << bit;
+                }
+                passed.push_word(yes, classes.len());
+                open.push_word(read, classes.len());
             }
         }
         Judged { passed: self.within(passed), open: self.within(open) }
     }
 
     /// The packets from one time to another, both included.
+    #[inline]
     pub fn select_time(&self, from_ns: i64, to_ns: i64) -> Bits {
         let is_within = |chunk: &Chunk, at: usize| {
             chunk.timestamp_ns.get(at).is_some_and(|time| (from_ns..=to_ns).contains(time))
@@ -62,6 +73,7 @@ impl Index {
     }
 
     /// The packets with at least one of the bits of [`flag`].
+    #[inline]
     pub fn select_flags(&self, bits: u16) -> Bits {
         self.select_rows(|chunk, at| chunk.flags.get(at).is_some_and(|flags| flags & bits != 0))
     }
@@ -71,10 +83,16 @@ impl Index {
         self.select_rows(|chunk, at| chunk.flow(at).is_some_and(&is_chosen))
     }
 
+    #[inline]
     pub(crate) fn select_rows(&self, is_chosen: impl Fn(&Chunk, usize) -> bool) -> Bits {
         let mut bits = BitsBuilder::new(self.columns.first());
         for (_, chunk) in self.columns.chunks() {
-            (0..chunk.rows()).for_each(|at| bits.push(is_chosen(chunk, at)));
+            for group in (0..chunk.rows()).step_by(WORD) {
+                let len = WORD.min(chunk.rows() - group);
+                let chosen =
+                    (0..len).fold(0, |word, bit| word | u64::from(is_chosen(chunk, group + bit)) << bit);
+                bits.push_word(chosen, len);
+            }
         }
         self.within(bits)
     }
@@ -104,6 +122,7 @@ impl Index {
     }
 
     /// What a filter leaves to be asked of a row.
+    #[inline]
     fn ask(&self, rest: Option<&(Rest<'_>, bool)>, chunk: &Chunk, at: usize) -> Verdict {
         let Some((rest, is_bare)) = rest else { return READ };
         let cell = |column: &[u32]| column.get(at).copied().unwrap_or_default();

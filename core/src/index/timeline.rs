@@ -28,6 +28,7 @@ pub struct Timeline {
 
 impl Index {
     /// The times of the earliest and the latest packet; `None` where there is none.
+    #[inline]
     pub fn span(&self, selected: Option<&Bits>) -> Option<(i64, i64)> {
         let mut span: Option<(i64, i64)> = None;
         self.each(selected, |chunk, at| {
@@ -38,6 +39,7 @@ impl Index {
     }
 
     /// Packets over time; between these times, or from the first to the last one that is selected.
+    #[inline]
     pub fn timeline(&self, bins: usize, range_ns: Option<(i64, i64)>, selected: Option<&Bits>) -> Timeline {
         let bins = bins.clamp(1, MAX_TIMELINE_BINS);
         let (start_ns, end_ns) = range_ns.or_else(|| self.span(selected)).unwrap_or_default();
@@ -75,6 +77,7 @@ impl Index {
     }
 
     /// Calls `visit` with every packet that is there and selected.
+    #[inline]
     pub(crate) fn each(&self, selected: Option<&Bits>, mut visit: impl FnMut(&Chunk, usize)) {
         let first_kept = self.first();
         for (first, chunk) in self.columns.chunks() {

@@ -15,7 +15,7 @@ use mirrorscope_core::{
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::RawCapture;
+use super::{RawCapture, decoded};
 use crate::{
     filter::{Values, completions},
     output::{Output, Show, text},
@@ -262,7 +262,7 @@ impl RawCapture {
 
     fn decoded(&self, number: u64, row: &Row, data: &[u8], then: impl FnOnce(&Packet<'_>)) -> Option<()> {
         let record = self.record(number, row, data)?;
-        then(&Packet::decode(&self.decoder, record));
+        then(&decoded(&self.decoder, record));
         Some(())
     }
 

@@ -11,7 +11,7 @@ mod visit;
 use std::{collections::HashMap, rc::Rc};
 
 use mirrorscope_core::{
-    Decoder, Packet,
+    Decoder, Packet, Record,
     aws::mirror::MirrorIdentity,
     capture::{CaptureError, CaptureReader},
     flow::{
@@ -193,9 +193,7 @@ impl RawCapture {
             match source.reader.advance() {
                 Ok(true) => {
                     let Some(record) = source.reader.record() else { return DONE };
-                    let mut packet = Packet::undecoded(record);
-                    packet.decode_in_place(decoder);
-                    if let Err(why) = index.push(0, &packet) {
+                    if let Err(why) = take(index, decoder, 0, record) {
                         *full = Some(why);
                         return FULL;
                     }
@@ -227,8 +225,7 @@ impl RawCapture {
             let Some(source) = self.sources.get_mut(number) else { return DONE };
             source.is_ready = false;
             let Some(record) = source.reader.record() else { return DONE };
-            let packet = Packet::decode(&self.decoder, record);
-            if let Err(why) = self.index.push(number as u16, &packet) {
+            if let Err(why) = take(&mut self.index, &self.decoder, number as u16, record) {
                 self.full = Some(why);
                 return FULL;
             }
@@ -290,6 +287,20 @@ impl RawCapture {
         self.last_id = self.last_id.wrapping_add(1);
         self.last_id
     }
+}
+
+/// Decodes a record into the index: the hot path, once in the module.
+#[inline(never)]
+fn take(index: &mut Index, decoder: &Decoder, source: u16, record: Record<'_>) -> Result<(), Full> {
+    let mut packet = Packet::undecoded(record);
+    packet.decode_in_place(decoder);
+    index.push(source, &packet)
+}
+
+/// Decodes a record that is read again.
+#[inline(never)]
+fn decoded<'a>(decoder: &Decoder, record: Record<'a>) -> Packet<'a> {
+    Packet::decode(decoder, record)
 }
 
 fn timeout_ns(seconds: f64) -> u64 {

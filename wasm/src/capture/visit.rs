@@ -7,14 +7,14 @@
 use std::{collections::VecDeque, rc::Rc};
 
 use mirrorscope_core::{
-    Packet, Record,
+    Record,
     filter::Filter,
     index::{Bits, BitsBuilder, Follow, Row, Side, flag},
     sinks::{json, line::Line},
 };
 use wasm_bindgen::prelude::wasm_bindgen;
 
-use super::{RawCapture, answers::object};
+use super::{RawCapture, answers::object, decoded};
 use crate::output::{Output, Show};
 
 /// Octets of a window at most, but for a single packet.
@@ -302,7 +302,7 @@ impl RawCapture {
 
     fn work(&self, purpose: &mut Purpose, number: u64, row: &Row, data: &[u8]) {
         let Some(record) = self.record(number, row, data) else { return };
-        let packet = Packet::decode(&self.decoder, record);
+        let packet = decoded(&self.decoder, record);
         match purpose {
             Purpose::Match { filter, found, .. } => {
                 if filter.matches(&packet) {
