@@ -23,8 +23,8 @@ mod metrics;
 mod page;
 mod server;
 
-pub(crate) use page::Page;
 pub(crate) use capture::MAX_READERS;
+pub(crate) use page::Page;
 
 /// Where the API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
