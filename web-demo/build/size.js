@@ -6,8 +6,8 @@ import { gzipSync } from 'node:zlib';
  * Octets of everything, and of scripts alone. Ratchets at today's size: the goals are 220 KiB and 80 KiB, of which the
  * decoder's module alone has more than the first.
  */
-const MAX_LEN = 346 * 1024;
-const MAX_SCRIPT_LEN = 96 * 1024;
+const MAX_LEN = 350 * 1024;
+const MAX_SCRIPT_LEN = 98 * 1024;
 
 const dist = new URL('../dist/', import.meta.url);
 const names = ['index.html', ...readdirSync(new URL('assets/', dist)).map((name) => `assets/${name}`)];

@@ -32,8 +32,7 @@ const QUESTIONS: [(&str, &[&str]); 5] = [
 const HEALTH: &str = "127.0.0.1:8080";
 const API: &str = "127.0.0.1:8081";
 /// The simulated traffic: some sessions, slow enough to be watched.
-const TRAFFIC: &str =
-    "send --generate --flows 400 --sessions 4 --endpoints 2 --inline 0.05 --rate 400 --to 127.0.0.1:6081";
+const TRAFFIC: &str = "send --generate --flows 400 --sessions 4 --endpoints 2 --rate 400 --to 127.0.0.1:6081";
 /// Packets of it at a time, and where nobody watches.
 const PACKETS: u32 = 20_000;
 const PACKETS_ONCE: u32 = 400;
