@@ -31,7 +31,7 @@ pub(crate) struct Module {
 
 /// What every user loads, and what is loaded when tcpdump's text or AWS's description is first asked for.
 pub(crate) const MODULES: [Module; 2] = [
-    Module { feature: "decode", file: "mirrorscope.wasm", bindings: "bindings", max_gzip_len: 246 * 1024 },
+    Module { feature: "decode", file: "mirrorscope.wasm", bindings: "bindings", max_gzip_len: 240 * 1024 },
     Module {
         feature: "reports",
         file: "reports.wasm",
