@@ -63,7 +63,7 @@ impl Receiver {
     pub(crate) fn new(socket: Socket) -> io::Result<Self> {
         socket::set(&socket, libc::SO_TIMESTAMPNS, &1i32)?;
         // Where the socket has one address, that is where everything is sent to, and the kernel need not say so with
-        // each datagram, which costs it a tenth of its work.
+        // each datagram.
         let own = socket.local_addr()?.as_socket().map(|address| address.ip());
         let own = own.filter(|address| !address.is_unspecified());
         // A socket of IPv6 that receives IPv4 as well tells those addresses in IPv6's form.
