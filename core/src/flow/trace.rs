@@ -17,7 +17,7 @@ pub struct Trace {
 pub struct Placed {
     /// The [`super::FlowRecord::number`] of its flow; `None` for a copy whose flow has ended.
     pub flow: Option<u32>,
-    /// Whether another session had mirrored the same packet before.
+    /// Whether another session, or the same one, had shown the same packet before.
     pub is_duplicate: bool,
     /// Whether it is a TCP segment with octets that were sent before.
     pub is_retransmission: bool,
