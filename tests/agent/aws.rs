@@ -146,6 +146,25 @@ fn keeping_what_no_rule_sees_loses_none_of_it() {
 }
 
 #[test]
+fn what_could_not_be_read_at_all_has_no_result() {
+    let missing = path("no-such-capture.pcap");
+    for args in [
+        &["aws", "suggest", &missing, "--keep", "tcp"][..],
+        &["flows", "--csv", &missing],
+        &["sessions", "--csv", &missing],
+        &["read", "--count", &missing],
+        &["read", "--count", &path(SSM), "tpc"],
+        &["flows", "--csv", &path(SSM), "tpc"],
+    ] {
+        let output = run(args);
+        assert!(
+            !output.status.success() && output.stdout.is_empty() && !output.stderr.is_empty(),
+            "{args:?}"
+        );
+    }
+}
+
+#[test]
 fn names_take_the_place_of_addresses() {
     let enis = describe("network-interfaces");
     for command in ["read", "sessions"] {

@@ -118,7 +118,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let limit = args.limit();
     let mut collector =
         Collector { table: FlowTable::new(args.options()), report: Report::new(args.sort.0, limit) };
-    let result = args.input.run(true, &mut collector);
+    let result = args.input.read(true, &mut collector)?;
     let counters = collector.table.counters();
     let (records, left_out) = collector.report.finish();
     let lookup = names.lookup();

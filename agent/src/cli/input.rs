@@ -57,6 +57,12 @@ pub(crate) struct Input {
 impl Input {
     /// Reads the capture into `sink`. `may_draw` says that a progress bar would not disturb the output.
     pub(crate) fn run(&self, may_draw: bool, sink: &mut impl Sink) -> Result<(), Failure> {
+        self.read(may_draw, sink)?
+    }
+
+    /// As [`Input::run`] for commands that print at the end: the outer failure is one before anything was read, with
+    /// which there is nothing to print, the inner one came while reading.
+    pub(crate) fn read(&self, may_draw: bool, sink: &mut impl Sink) -> Result<Result<(), Failure>, Failure> {
         let decoder = self.decoder()?;
         let selection = Selection { skip: self.skip, filter: self.filter()?, count: self.max_packets };
         let mut source = FileSource::open(&self.file)?;
@@ -65,7 +71,7 @@ impl Input {
         if !self.quiet && result.as_ref().is_ok() {
             self.note(&summary);
         }
-        result
+        Ok(result)
     }
 
     /// Refuses to write to the file that is read: it would be lost.

@@ -249,7 +249,7 @@ impl Sink for RecordPrinter {
 
 fn count(args: &Args) -> Result<(), Failure> {
     let mut counter = Counter { packets: 0 };
-    let result = args.input.run(true, &mut counter);
+    let result = args.input.read(true, &mut counter)?;
     let mut output = Output::new();
     let plural = if counter.packets == 1 { "" } else { "s" };
     output.print(|line| {

@@ -49,7 +49,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let names = args.sources.names()?;
     let mut counter = Counter(Sessions::default());
-    let result = args.input.run(true, &mut counter);
+    let result = args.input.read(true, &mut counter)?;
     let rows = counter.0.rows();
     let lookup = names.lookup();
     let name_of: NameOf<'_> = &|identity| lookup(identity);

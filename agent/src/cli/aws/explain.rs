@@ -37,7 +37,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         ));
     }
     let mut sink = Explaining(Explainer::new(inventory));
-    let result = args.input.run(true, &mut sink);
+    let result = args.input.read(true, &mut sink)?;
     let explanation = sink.0.finish();
     print(&explanation, args.json)?;
     result

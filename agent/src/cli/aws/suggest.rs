@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let filter = Filter::parse(text).map_err(|error| Failure::filter(&error, text))?;
     let suggester = Suggester::new(goal, args.input.decoder()?, args.files.read(&[])?);
     let mut sink = Learning { suggester, filter };
-    let result = args.input.run(true, &mut sink);
+    let result = args.input.read(true, &mut sink)?;
     let suggestion = sink.suggester.finish();
     show(&suggestion, args.format)?;
     result
