@@ -8,7 +8,9 @@ mod aws;
 #[cfg(target_os = "linux")]
 mod doctor;
 mod flows;
+mod health;
 mod input;
+mod manual;
 mod read;
 mod send;
 #[cfg(target_os = "linux")]
@@ -31,6 +33,8 @@ enum Command {
     Aws(aws::Args),
     #[cfg(target_os = "linux")]
     Doctor(doctor::Args),
+    Health(health::Args),
+    Manual(manual::Args),
     Read(read::Args),
     Send(send::Args),
     #[cfg(target_os = "linux")]
@@ -49,6 +53,8 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Aws(args) => aws::run(&args),
         #[cfg(target_os = "linux")]
         Command::Doctor(args) => doctor::run(&args),
+        Command::Health(args) => health::run(&args),
+        Command::Manual(args) => manual::run(&args),
         Command::Read(args) => read::run(&args),
         Command::Send(args) => send::run(&args),
         #[cfg(target_os = "linux")]
