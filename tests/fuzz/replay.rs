@@ -1,5 +1,7 @@
 //! The corpus of every fuzz target on the ordinary compiler: what was once found stays found.
 
+// Public for the drivers, which are crates of their own.
+#[allow(unreachable_pub)]
 mod targets;
 
 use std::fs;

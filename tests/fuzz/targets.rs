@@ -24,8 +24,11 @@ use mirrorscope_wasm::{
     packet::dissect,
 };
 
+/// Takes any octets.
+pub type Target = fn(&[u8]);
+
 /// Every target by name.
-pub const TARGETS: [(&str, fn(&[u8])); 9] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("pcap", pcap),
     ("pcapng", pcapng),
     ("stack", stack),
