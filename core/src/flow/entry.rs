@@ -46,7 +46,12 @@ pub(crate) struct Flow {
     rarities: [Rarities; 2],
     /// How many flows of the table began before it.
     pub(crate) number: u32,
+    reported: Option<Box<Reported>>,
 }
+
+/// What reports have told of a flow: its counters then, by way. Those of the flow begin anew with each report, those of
+/// its connection go on.
+pub(crate) type Reported = [DirectionRecord; 2];
 
 /// The counters of one direction that every protocol has: one cache line.
 #[derive(Clone, Copy, Debug, Default)]
@@ -95,6 +100,7 @@ impl Flow {
             neighbours: Neighbours::default(),
             rarities: [Rarities::default(); 2],
             name: None,
+            reported: None,
             flow_cookie: 0,
             number,
             first_way: arrival.way,
@@ -158,8 +164,9 @@ impl Flow {
 
     /// Time of the earliest packet.
     pub(crate) fn first_ns(&self) -> i64 {
-        let seen = self.directions.iter().filter(|counters| counters.packets > 0);
-        seen.map(|counters| counters.first_ns).min().unwrap_or(self.last_ns)
+        let seen = Way::BOTH.map(|way| self.direction(way));
+        let seen = seen.iter().filter(|direction| direction.packets > 0);
+        seen.map(|direction| direction.first_ns).min().unwrap_or(self.last_ns)
     }
 
     /// The place of a session among those that mirror this flow, 0 for the first one.
@@ -186,6 +193,10 @@ impl Flow {
             mine.absorb(theirs);
         }
         self.connection.absorb(&other.connection);
+        if let Some(theirs) = other.reported.take() {
+            let mine = self.reported.get_or_insert_default();
+            mine.iter_mut().zip(theirs.iter()).for_each(|(mine, theirs)| mine.add(theirs));
+        }
         for (mine, theirs) in self.rarities.iter_mut().zip(&other.rarities) {
             mine.absorb(theirs);
         }
@@ -237,6 +248,7 @@ impl Flow {
             first_ns: self.first_ns(),
             last_ns: self.last_ns,
             state: (self.tuple.protocol == TCP).then_some(self.connection.state),
+            news: self.reported.is_some().then(|| Box::new([self.news(client), self.news(server)])),
             end,
             handshake_rtt_ns: self.connection.handshake_rtt_ns(),
             server_rtt_ns: self.connection.server_rtt_ns(),
@@ -248,10 +260,45 @@ impl Flow {
         }
     }
 
+    /// Whether it counted anything that no report has told.
+    pub(crate) fn has_news(&self) -> bool {
+        Way::BOTH.into_iter().any(|way| !self.news(way).is_empty())
+    }
+
+    /// Takes all that was counted so far as told.
+    pub(crate) fn begin_news(&mut self) {
+        let told = Way::BOTH.map(|way| self.direction(way));
+        **self.reported.get_or_insert_default() = told;
+        for counters in &mut self.directions {
+            *counters = Counters { answers: counters.answers, ..Counters::default() };
+        }
+        self.rarities = Default::default();
+        self.connection.sides.iter_mut().for_each(|side| side.new_flags = 0);
+    }
+
+    /// All packets of a direction.
     fn direction(&self, way: Way) -> DirectionRecord {
+        let mut sum = self.counted(way);
+        if let Some(reported) = &self.reported {
+            sum.add_counters(&reported[way as usize]);
+        }
+        sum.tcp_flags = self.connection.sides[way as usize].flags;
+        sum
+    }
+
+    /// What no report has told of a direction. A hole that was told of as loss may be filled after all.
+    fn news(&self, way: Way) -> DirectionRecord {
+        let mut news = self.counted(way);
+        if let Some(reported) = &self.reported {
+            news.subtract_troubles(&reported[way as usize]);
+        }
+        news
+    }
+
+    /// The counters since the last report, and the connection's since it began.
+    fn counted(&self, way: Way) -> DirectionRecord {
         let counters = &self.directions[way as usize];
         let rarities = &self.rarities[way as usize];
-        let side = &self.connection.sides[way as usize];
         let trouble = &self.connection.troubles[way as usize];
         DirectionRecord {
             packets: counters.packets,
@@ -262,7 +309,7 @@ impl Flow {
             duplicates: rarities.duplicates,
             duplicate_bytes: rarities.duplicate_bytes,
             truncated: rarities.truncated,
-            tcp_flags: side.flags,
+            tcp_flags: self.connection.sides[way as usize].new_flags,
             retransmissions: trouble.retransmissions,
             out_of_order: trouble.out_of_order,
             duplicate_acks: trouble.duplicate_acks,
@@ -275,9 +322,50 @@ impl Flow {
     /// Gives back what was allocated for it, and is nobody's flow any more.
     pub(crate) fn clear(&mut self) {
         self.name = None;
+        self.reported = None;
         self.connection = Connection::default();
         // Nothing must find it any more.
         self.sessions = [NOBODY; MAX_SESSIONS];
+    }
+}
+
+impl DirectionRecord {
+    /// Adds other packets of the same direction.
+    fn add(&mut self, other: &Self) {
+        self.add_counters(other);
+        self.retransmissions += other.retransmissions;
+        self.out_of_order += other.out_of_order;
+        self.duplicate_acks += other.duplicate_acks;
+        self.zero_windows += other.zero_windows;
+        self.keep_alives += other.keep_alives;
+        self.gap_bytes += other.gap_bytes;
+    }
+
+    fn add_counters(&mut self, other: &Self) {
+        if other.packets > 0 {
+            (self.first_ns, self.last_ns) = match self.packets {
+                0 => (other.first_ns, other.last_ns),
+                _ => (self.first_ns.min(other.first_ns), self.last_ns.max(other.last_ns)),
+            };
+        }
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+        self.payload_bytes += other.payload_bytes;
+        self.duplicates += other.duplicates;
+        self.duplicate_bytes += other.duplicate_bytes;
+        self.truncated += other.truncated;
+    }
+
+    fn subtract_troubles(&mut self, told: &Self) {
+        let counters = [
+            (&mut self.retransmissions, told.retransmissions),
+            (&mut self.out_of_order, told.out_of_order),
+            (&mut self.duplicate_acks, told.duplicate_acks),
+            (&mut self.zero_windows, told.zero_windows),
+            (&mut self.keep_alives, told.keep_alives),
+        ];
+        counters.into_iter().for_each(|(counter, told)| *counter = counter.saturating_sub(told));
+        self.gap_bytes = self.gap_bytes.saturating_sub(told.gap_bytes);
     }
 }
 

@@ -46,6 +46,9 @@ pub(crate) enum Way {
 }
 
 impl Way {
+    /// Both.
+    pub(crate) const BOTH: [Self; 2] = [Self::Up, Self::Down];
+
     #[inline]
     pub(crate) fn opposite(self) -> Self {
         match self {

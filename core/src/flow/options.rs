@@ -2,7 +2,7 @@
 
 use super::{
     duplicates,
-    entry::{Flow, MAX_SESSIONS},
+    entry::{Flow, MAX_SESSIONS, Reported},
     index, service,
     tcp::MAX_HOLES,
 };
@@ -54,7 +54,7 @@ impl Default for FlowOptions {
 }
 
 impl FlowOptions {
-    /// Octets that one flow takes, without name and holes: its slot, and its part of index and free list.
+    /// Octets that one flow takes, without name, holes and reports: its slot, and its part of index and free list.
     pub const FLOW_LEN: usize = size_of::<Flow>() + index::ENTRY_LEN + 2 * size_of::<u32>();
 
     /// Octets that the table never exceeds, whatever packets come: every flow with the longest name and the most
@@ -64,7 +64,8 @@ impl FlowOptions {
         const EXTRAS_LEN: usize = size_of::<service::ServiceName>()
             + service::MAX_NAME_LEN
             + 2 * (MAX_HOLES + 1) * 2 * size_of::<u32>()
-            + 3 * ALLOCATION_LEN
+            + size_of::<Reported>()
+            + 4 * ALLOCATION_LEN
             + (MAX_SESSIONS - 1) * index::ENTRY_LEN;
         const FIXED_LEN: usize = 20 << 20;
         self.max_flows.saturating_mul(Self::FLOW_LEN + EXTRAS_LEN) + FIXED_LEN

@@ -33,6 +33,9 @@ pub struct FlowRecord {
     pub last_ns: i64,
     /// For TCP: how far the connection had come.
     pub state: Option<TcpState>,
+    /// What of `sent` and of `received` no report has told yet (see [`super::FlowTable::report`]); `None` before the
+    /// first one: all of it.
+    pub news: Option<Box<[DirectionRecord; 2]>>,
     /// Why the flow ended; `None` while it goes on.
     pub end: Option<EndReason>,
     /// SYN to the client's ACK, in nanoseconds: a whole round trip, wherever the mirror stands.
@@ -86,6 +89,13 @@ pub struct DirectionRecord {
     pub gap_bytes: u64,
 }
 
+impl DirectionRecord {
+    /// Whether it counts anything.
+    pub fn is_empty(&self) -> bool {
+        self.packets == 0 && self.duplicates == 0 && self.gap_bytes == 0
+    }
+}
+
 /// Why a flow ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EndReason {
@@ -125,6 +135,15 @@ impl EndReason {
 }
 
 impl FlowRecord {
+    /// What of `sent` and of `received` no report has told yet. The sums over all reports of a flow and its end are
+    /// those of the flow.
+    pub fn news(&self) -> [&DirectionRecord; 2] {
+        match &self.news {
+            Some(news) => news.each_ref(),
+            None => [&self.sent, &self.received],
+        }
+    }
+
     /// The sum of a counter over both directions.
     pub fn total(&self, value: impl Fn(&DirectionRecord) -> u64) -> u64 {
         value(&self.sent) + value(&self.received)

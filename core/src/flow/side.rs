@@ -40,6 +40,8 @@ pub(crate) struct Side {
     advanced_by: u8,
     /// All flags seen, or'ed.
     pub(crate) flags: u8,
+    /// Those seen since the flow was last reported.
+    pub(crate) new_flags: u8,
     pub(super) knows: u8,
 }
 
@@ -86,6 +88,7 @@ impl Side {
     /// Takes in what an observation of the same connection by another session has counted and seen.
     pub(super) fn absorb(&mut self, trouble: &mut Trouble, other: &Self, their_trouble: &Trouble) {
         self.flags |= other.flags;
+        self.new_flags |= other.new_flags;
         trouble.absorb(their_trouble);
         if other.knows & KNOWS_SEQ != 0 {
             let is_ahead = distance(other.next_seq, self.next_seq) > 0;

@@ -22,6 +22,11 @@ impl Slab {
         self.len - self.free.len()
     }
 
+    /// Slots in use and free.
+    pub(crate) fn len(&self) -> u32 {
+        self.len as u32
+    }
+
     pub(crate) fn insert(&mut self, flow: Flow) -> u32 {
         if let Some(slot) = self.free.pop() {
             self[slot] = flow;

@@ -189,6 +189,22 @@ impl FlowTable {
         }
     }
 
+    /// Hands out flows that go on and counted something that no report has told, when the packets that wait are
+    /// counted. It looks at `slots` places of the table from `place` on, so that a caller can work between the parts
+    /// of a large one; the first place is 0. Gives the place to go on from; `None` behind the last.
+    pub fn report(&mut self, place: u32, slots: u32, reported: &mut impl FnMut(FlowRecord)) -> Option<u32> {
+        self.settle(reported);
+        let end = place.saturating_add(slots).min(self.slab.len());
+        for slot in place..end {
+            let flow = &mut self.slab[slot];
+            if flow.known_sessions().next().is_some() && flow.has_news() {
+                reported(flow.record(|session| self.sessions.key(session), None));
+                flow.begin_news();
+            }
+        }
+        (end < self.slab.len()).then_some(end)
+    }
+
     /// The flows that go on, without the packets that wait: TCP, then others, then closed connections, each seen least recently first.
     pub fn iter(&self) -> impl Iterator<Item = FlowRecord> {
         let slots = Class::ALL.into_iter().flat_map(|class| {

@@ -123,7 +123,9 @@ impl Connection {
     /// Takes note of the next segment; tells whether it carries payload that was not seen before.
     #[inline]
     pub(crate) fn observe(&mut self, way: Way, segment: &Segment, at: Moment) -> bool {
-        self.sides[way as usize].flags |= segment.flags;
+        let side = &mut self.sides[way as usize];
+        side.flags |= segment.flags;
+        side.new_flags |= segment.flags;
         let is_new = self.sequence(way, segment, at);
         self.acknowledgment(way, segment, at);
         self.progress(way, segment, at.now_ns);

@@ -50,6 +50,18 @@ impl Object<'_> {
         self
     }
 
+    /// A number that may be negative.
+    pub fn int(&mut self, key: &str, value: i64) -> &mut Self {
+        self.key(key).int(value);
+        self
+    }
+
+    /// `null`.
+    pub fn null(&mut self, key: &str) -> &mut Self {
+        self.key(key).str("null");
+        self
+    }
+
     /// A truth value.
     pub fn bool(&mut self, key: &str, value: bool) -> &mut Self {
         self.key(key).str(if value { "true" } else { "false" });

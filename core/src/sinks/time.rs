@@ -138,7 +138,7 @@ fn date(line: &mut Line, second: i64) -> &mut Line {
 
 /// Year, month and day, `days` days after 1970-01-01. Counted in eras of 400 years that begin on 1 March, so
 /// that the leap day is the last of its year. Times before year 0 cannot be written in 64 bits of nanoseconds.
-fn civil(days: i64) -> (u64, u64, u64) {
+pub fn civil(days: i64) -> (u64, u64, u64) {
     const DAYS_TO_1970: i64 = 719_468;
     const ERA: i64 = 146_097;
     let days = days + DAYS_TO_1970;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::flow::{
+    DirectionRecord,
     tcp::flag::{ACK, FIN, RST, SYN},
     testing::{Frame, flows_with, table_of},
 };
@@ -252,4 +253,82 @@ fn a_trace_tells_the_flow_of_every_packet_and_which_flows_were_joined() {
     let copies: Vec<_> = trace.placed.iter().map(|placed| placed.is_duplicate).collect();
     assert_eq!(copies, [false, false, false, true, true]);
     assert_eq!(trace.joined, [(2, 0)]);
+}
+
+/// All frames, with a report of everything behind each `every` of them.
+fn reported(frames: &[Frame], every: usize) -> Vec<FlowRecord> {
+    let mut table = FlowTable::new(FlowOptions::default());
+    let mut told = Vec::new();
+    for (at, frame) in frames.iter().enumerate() {
+        frame.show(&mut table, &mut |flow| told.push(flow));
+        if (at + 1) % every == 0 {
+            let mut place = Some(0);
+            while let Some(from) = place {
+                place = table.report(from, 1, &mut |flow| told.push(flow));
+            }
+        }
+    }
+    table.finish(&mut |flow| told.push(flow));
+    told
+}
+
+fn news(told: &[FlowRecord], value: impl Fn(&DirectionRecord) -> u64) -> u64 {
+    told.iter().flat_map(FlowRecord::news).map(value).sum()
+}
+
+#[test]
+fn reports_and_the_end_add_up_to_the_flow_whatever_their_number() {
+    let syn = Frame::tcp(1, 2, 10, 0, SYN).at_ms(1);
+    let data = Frame::tcp(1, 2, 11, 21, ACK).payload(100).at_ms(3);
+    let lost = Frame::tcp(1, 2, 211, 21, ACK).payload(100).at_ms(5);
+    let ack = Frame::tcp(1, 2, 21, 311, ACK).back().at_ms(6);
+    let frames =
+        [syn, data.clone(), data.clone().id(1).at_ms(4), lost, ack.clone(), ack.seen_by(2), data.seen_by(3)];
+    let whole = table_of(&frames);
+    for every in 1..=frames.len() {
+        let told = reported(&frames, every);
+        for value in [
+            (|direction: &DirectionRecord| direction.packets) as fn(&DirectionRecord) -> u64,
+            |direction| direction.bytes,
+            |direction| direction.duplicates,
+            |direction| direction.retransmissions.into(),
+            |direction| direction.gap_bytes,
+        ] {
+            let all: u64 = whole.iter().map(|flow| flow.total(value)).sum();
+            assert!(all > 0);
+            assert_eq!(news(&told, value), all, "every {every}");
+        }
+        let ends: Vec<_> = told.iter().filter(|flow| flow.end.is_some()).cloned().collect();
+        assert!(
+            ends.iter().any(|flow| flow.sent.packets == whole[0].sent.packets),
+            "the end tells the whole flow"
+        );
+    }
+}
+
+#[test]
+fn a_report_has_times_and_flags_of_its_own_and_nothing_is_told_twice() {
+    let mut table = FlowTable::new(FlowOptions::default());
+    let mut told = Vec::new();
+    Frame::tcp(1, 2, 10, 0, SYN).at_ms(1).show(&mut table, &mut |_| {});
+    assert_eq!(table.report(0, 10, &mut |flow| told.push(flow)), None);
+    table.report(0, 10, &mut |flow| told.push(flow));
+    Frame::tcp(1, 2, 11, 0, ACK).at_ms(9).show(&mut table, &mut |_| {});
+    table.report(0, 10, &mut |flow| told.push(flow));
+    let sent: Vec<_> = told.iter().map(|flow| flow.news()[0]).collect();
+    let seen: Vec<_> = sent.iter().map(|news| (news.tcp_flags, news.first_ns, news.last_ns)).collect();
+    assert_eq!(seen, [(SYN, 1_000_000, 1_000_000), (ACK, 9_000_000, 9_000_000)]);
+    assert_eq!((told[1].sent.tcp_flags, told[1].first_ns, told[1].sent.packets), (SYN | ACK, 1_000_000, 2));
+}
+
+#[test]
+fn what_was_told_of_two_sessions_flows_is_not_told_again_when_they_become_one() {
+    let frame = |id| Frame::udp(1, 2).payload(10).id(id);
+    // Each session shows a packet that the other one has not, then both the same.
+    let frames = [frame(1), frame(2).seen_by(2), frame(3), frame(3).seen_by(2), frame(4)];
+    for every in 1..=frames.len() {
+        let told = reported(&frames, every);
+        assert_eq!(news(&told, |direction| direction.packets), 4, "every {every}");
+        assert_eq!(news(&told, |direction| direction.duplicates), 1, "every {every}");
+    }
 }
