@@ -21,6 +21,7 @@ mod express;
 pub mod field;
 pub mod filter;
 pub mod flow;
+pub mod flow_log;
 pub mod generate;
 pub mod index;
 pub mod layers;

@@ -388,6 +388,11 @@ struct WireInterface {
     #[serde(default, deserialize_with = "or_default")]
     ipv6_prefixes: Vec<WirePrefix>,
     attachment: Option<WireAttachment>,
+    owner_id: Option<Text>,
+    vpc_id: Option<Text>,
+    subnet_id: Option<Text>,
+    availability_zone: Option<Text>,
+    availability_zone_id: Option<Text>,
     #[serde(default, deserialize_with = "or_default")]
     tag_set: Vec<WireTag>,
 }
@@ -442,6 +447,11 @@ impl WireInterface {
             prefixes,
             faults,
             instance_id: self.attachment.and_then(|attachment| attachment.instance_id).map(|id| id.0),
+            owner_id: self.owner_id.map(|id| id.0),
+            vpc_id: self.vpc_id.map(|id| id.0),
+            subnet_id: self.subnet_id.map(|id| id.0),
+            zone: self.availability_zone.map(|zone| zone.0),
+            zone_id: self.availability_zone_id.map(|zone| zone.0),
         }
     }
 }

@@ -159,6 +159,16 @@ pub struct Interface {
     pub prefixes: Vec<IpNet>,
     /// `i-…` of the instance that it is attached to.
     pub instance_id: Option<String>,
+    /// Account that owns it.
+    pub owner_id: Option<String>,
+    /// `vpc-…`.
+    pub vpc_id: Option<String>,
+    /// `subnet-…`.
+    pub subnet_id: Option<String>,
+    /// Availability zone as the account calls it, such as `us-east-1a`.
+    pub zone: Option<String>,
+    /// Availability zone as all accounts call it, such as `use1-az1`.
+    pub zone_id: Option<String>,
     /// Values that could not be read.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::{
-    inventory::{Inventory, MirrorSession},
+    inventory::{Interface, Inventory, MirrorSession},
     join::Join,
     mirror::MirrorIdentity,
 };
@@ -54,6 +54,14 @@ impl Names {
             session_name: session.and_then(|session| session.name.as_deref()),
         };
         name.best().is_some().then_some(name)
+    }
+}
+
+impl Names {
+    /// The mirrored interface, where the inventory has it. A caller with many packets should remember the answer.
+    pub fn interface(&self, identity: &MirrorIdentity) -> Option<&Interface> {
+        let at = self.join.resolve(&self.inventory, identity).interface?;
+        self.inventory.interfaces.get(at)
     }
 }
 
