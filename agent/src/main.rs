@@ -8,6 +8,7 @@ mod cli;
 #[cfg(target_os = "linux")]
 mod doctor;
 mod failure;
+mod flow_log;
 #[cfg(target_os = "linux")]
 mod http;
 mod output;

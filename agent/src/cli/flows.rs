@@ -1,6 +1,10 @@
 //! `mirrorscope flows`: the conversations inside the mirrored traffic of a capture, busiest first.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    thread,
+    time::Duration,
+};
 
 use clap::{Args as ClapArgs, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
@@ -18,8 +22,16 @@ use mirrorscope_core::{
     },
 };
 
-use super::{aws::files::SourceFiles, input::Input};
-use crate::{failure::Failure, output::Output, pipeline::Sink};
+use super::{aws::files::SourceFiles, flow_log::FlowLogArgs, input::Input};
+use crate::{
+    failure::Failure,
+    flow_log::{
+        Delivery, FlowLog,
+        place::{Place, Target},
+    },
+    output::Output,
+    pipeline::Sink,
+};
 
 /// Print the flows of a capture: who talked to whom inside the mirrored traffic
 ///
@@ -35,6 +47,10 @@ Examples:
   mirrorscope flows --enis enis.json --sessions sessions.json mirror.pcap    with the names of the mirrored
   mirrorscope flows --csv mirror.pcap > flows.csv
   mirrorscope flows --json mirror.pcap | jq 'select(.sent.retransmissions > 0)'
+  mirrorscope flows --flow-log vpc mirror.pcap            lines as VPC Flow Logs has them
+  mirrorscope flows --flow-log parquet:logs mirror.pcap    a folder that DuckDB, Spark and Athena read:
+    duckdb -c \"FROM 'logs/**/*.parquet' SELECT srcaddr, sum(bytes) GROUP BY ALL ORDER BY 2 DESC\"
+  mirrorscope flows --flow-log ipfix:udp://127.0.0.1:4739 mirror.pcap    to a collector such as nfcapd
 
 Notes in the table: retr retransmissions, ooo overtaken segments, lost octets that were acknowledged and never
 seen, dup copies of the same packets, zwin closed windows, cut packets that were not captured whole.
@@ -78,6 +94,9 @@ pub(super) struct Args {
     /// Seconds without a packet that end any other flow; 0 for never
     #[arg(long, value_name = "S", default_value_t = 120)]
     timeout: u32,
+
+    #[command(flatten)]
+    logs: FlowLogArgs,
 }
 
 /// The sort keys under the names that core gives them.
@@ -114,6 +133,9 @@ pub(super) fn max_flows(text: &str) -> Result<usize, String> {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    if !args.logs.flow_log.is_empty() {
+        return args.logs.flow_log.iter().try_for_each(|target| log(args, target));
+    }
     let names = args.sources.names()?;
     let limit = args.limit();
     let mut collector =
@@ -142,6 +164,78 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         note(&counters, left_out, args);
     }
     result
+}
+
+/// How long a bucket that fails after the last packet is tried again. A folder that fails will go on to.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Writes a flow log instead of a table.
+fn log(args: &Args, target: &Target) -> Result<(), Failure> {
+    let name = args.input.file.file_stem().unwrap_or_default().to_string_lossy();
+    let options = args.logs.options(args.sources.read()?, &name, None);
+    let (log, delivery) = FlowLog::open(target, options.waiting())?;
+    let patience = if matches!(target.place, Place::Folder(_)) { Duration::ZERO } else { PATIENCE };
+    let delivery = delivery.map(|delivery: Delivery| thread::spawn(move || delivery.run(patience)));
+    let table = FlowTable::new(args.options());
+    let mut logger =
+        Logger { table, log, interval_ns: args.logs.interval_ns(), window: None, result: Ok(()) };
+    let result = args.input.run(true, &mut logger);
+    let delivered = delivery.map_or(Ok(()), |thread| {
+        thread.join().unwrap_or_else(|_| Err(Failure::new("the delivery of flow logs died")))
+    });
+    if !args.input.quiet {
+        note(&logger.table.counters(), LeftOut::default(), args);
+    }
+    let lost = match logger.log.lost_records() {
+        0 => Ok(()),
+        lost => Err(Failure::new(format_args!("{lost} records could not be sent to {}", target.text))),
+    };
+    result.and(delivered).and(lost)
+}
+
+/// Tells of flows when they end, and of those that go on at the end of each interval of the packets' time.
+struct Logger {
+    table: FlowTable,
+    log: FlowLog,
+    interval_ns: i64,
+    window: Option<i64>,
+    result: Result<(), Failure>,
+}
+
+impl Logger {
+    fn table_and_tell(
+        &mut self,
+        work: impl FnOnce(&mut FlowTable, &mut dyn FnMut(FlowRecord)),
+    ) -> Result<(), Failure> {
+        let Self { table, log, result, .. } = self;
+        work(table, &mut |flow| {
+            if result.is_ok() {
+                *result = log.flow(&flow);
+            }
+        });
+        std::mem::replace(result, Ok(()))
+    }
+}
+
+impl Sink for Logger {
+    fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
+        let window = packet.record.timestamp_ns.div_euclid(self.interval_ns);
+        // A packet that was overtaken belongs to the window that it comes in.
+        if self.window.is_some_and(|last| window > last) {
+            self.table_and_tell(|table, mut tell| {
+                table.report(0, u32::MAX, &mut tell);
+            })?;
+        }
+        self.window = self.window.max(Some(window));
+        self.table_and_tell(|table, mut tell| {
+            table.gather(packet, &mut tell);
+        })
+    }
+
+    fn finish(&mut self) -> Result<(), Failure> {
+        let told = self.table_and_tell(|table, mut tell| table.finish(&mut tell));
+        told.and(self.log.finish())
+    }
 }
 
 /// Rows of a table, which takes much more memory for each than one line of CSV or JSON.

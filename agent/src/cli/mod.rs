@@ -7,6 +7,8 @@ use crate::failure::Failure;
 mod aws;
 #[cfg(target_os = "linux")]
 mod doctor;
+mod fleet;
+mod flow_log;
 mod flows;
 mod health;
 mod input;
@@ -41,6 +43,7 @@ enum Command {
     Serve(Box<serve::Args>),
     Sessions(sessions::Args),
     Flows(flows::Args),
+    Fleet(fleet::Args),
 }
 
 /// Parses the command line and runs the command.
@@ -61,6 +64,7 @@ pub(crate) fn run() -> Result<(), Failure> {
         Command::Serve(args) => serve::run(*args),
         Command::Sessions(args) => sessions::run(&args),
         Command::Flows(args) => flows::run(&args),
+        Command::Fleet(args) => fleet::run(&args),
     }
 }
 

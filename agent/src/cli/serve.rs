@@ -6,7 +6,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     path::PathBuf,
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use clap::{Args as ClapArgs, Command, FromArgMatches};
@@ -22,12 +22,14 @@ mod config;
 mod sinks;
 
 use self::sinks::SinkArgs;
-use super::aws::files::SourceFiles;
+use super::{aws::files::SourceFiles, flow_log::FlowLogArgs};
 use crate::{
     failure::Failure,
+    flow_log::FlowLog,
     http::{Listen, Page},
     serve::{
         self, Drain, Plan,
+        flow_logs::{OpenLog, Pace},
         intake::Way,
         settings::{Mode, Settings},
     },
@@ -145,6 +147,13 @@ pub(super) struct Args {
     #[command(flatten)]
     sinks: SinkArgs,
 
+    #[command(flatten)]
+    logs: FlowLogArgs,
+
+    /// Files of flow logs are finished and delivered after so many seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    flow_log_file: u64,
+
     /// Where health is told; `none` for nowhere
     #[arg(long, value_name = "ADDR:PORT", default_value = "0.0.0.0:8080")]
     health: String,
@@ -175,7 +184,7 @@ pub(super) fn run(_: Args) -> Result<(), Failure> {
     let words: Vec<OsString> = std::env::args_os().skip_while(|word| word != "serve").skip(1).collect();
     let args = read(&words)?;
     let check = args.check;
-    let plan = args.plan(Box::new(move || read(&words)?.settings()))?;
+    let mut plan = args.plan(Box::new(move || read(&words)?.settings()))?;
     if check {
         args.sinks.check()?;
         eprintln!(
@@ -185,6 +194,7 @@ pub(super) fn run(_: Args) -> Result<(), Failure> {
         );
         return Ok(());
     }
+    plan.flow_logs = args.flow_logs()?;
     serve::run(plan)
 }
 
@@ -223,6 +233,8 @@ impl Args {
                 ..FlowOptions::default()
             },
             sinks: self.sinks.sinks(),
+            flow_logs: Vec::new(),
+            pace: Pace { interval: self.logs.interval(), files: Duration::from_secs(self.flow_log_file) },
             sinks_required: self.sinks.require_sinks,
             health: match self.health.as_str() {
                 "none" => None,
@@ -286,6 +298,18 @@ impl Args {
         }
     }
 
+    fn flow_logs(&self) -> Result<Vec<OpenLog>, Failure> {
+        let run = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        let targets = self.logs.flow_log.iter().enumerate();
+        let logs = targets.map(|(at, target)| {
+            // Two logs to one place must not take each other's names.
+            let options = self.logs.options(self.aws.read()?, &host_name(), Some(format!("{run:x}{at}")));
+            let (log, delivery) = FlowLog::open(target, options)?;
+            Ok(OpenLog { name: target.text.clone(), log, delivery })
+        });
+        logs.collect()
+    }
+
     fn api(&self) -> Result<Option<Listen>, Failure> {
         if self.api == "none" {
             return Ok(None);
@@ -319,6 +343,12 @@ fn filter(text: &str) -> Result<Option<Filter>, Failure> {
         return Ok(None);
     }
     Filter::parse(text).map(Some).map_err(|error| Failure::new(error.render(text).trim_end()))
+}
+
+/// What the machine calls itself.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 fn processors() -> usize {

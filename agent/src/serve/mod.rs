@@ -29,7 +29,9 @@ use crate::{
     sinks::runner::{self, SinkState, Wanted},
 };
 
+mod ended;
 pub(crate) mod feed;
+pub(crate) mod flow_logs;
 mod inline;
 pub(crate) mod intake;
 mod outer;
@@ -40,6 +42,7 @@ pub(crate) mod tally;
 mod worker;
 
 use feed::{Feed, Hub};
+use flow_logs::{LogState, Logging, OpenLog, Pace};
 use inline::ReturnPath;
 use intake::{Intake, Receive, Way};
 use privileges::{Need, Paths};
@@ -83,7 +86,11 @@ pub(crate) struct Plan {
     pub(crate) flows: FlowOptions,
     /// The sinks.
     pub(crate) sinks: Vec<Wanted>,
-    /// Whether a sink that fails makes the agent unhealthy.
+    /// The flow logs.
+    pub(crate) flow_logs: Vec<OpenLog>,
+    /// When they tell of flows that go on, and finish files.
+    pub(crate) pace: Pace,
+    /// Whether a sink or a flow log that fails makes the agent unhealthy.
     pub(crate) sinks_required: bool,
     /// Where health is told; `None` for nowhere.
     pub(crate) health: Option<SocketAddr>,
@@ -133,6 +140,8 @@ pub(crate) struct Agent {
     pub(crate) hub: Arc<Hub>,
     /// The sinks.
     pub(crate) sinks: Vec<Arc<SinkState>>,
+    /// The flow logs.
+    pub(crate) logs: Vec<Arc<LogState>>,
     /// How packets are decoded.
     pub(crate) decoder: Decoder,
     /// The settings.
@@ -168,6 +177,10 @@ impl Agent {
             None if sink.silent_for() > SINK_BOUND => {
                 Err(format!("sink {} has been stuck for {} s", sink.name, sink.silent_for().as_secs()))
             }
+            None => Ok(()),
+        })?;
+        self.logs.iter().filter(|_| self.sinks_required).try_for_each(|log| match log.failure() {
+            Some(reason) => Err(format!("flow log {} fails: {reason}", log.name)),
             None => Ok(()),
         })
     }
@@ -219,12 +232,15 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
         ..Decoder::default()
     };
     let agent = Arc::new(Agent {
-        workers: (0..plan.workers).map(|_| Arc::new(Worker::new(plan.flows.clone()))).collect(),
+        workers: (0..plan.workers)
+            .map(|_| Arc::new(Worker::new(plan.flows.clone(), !plan.flow_logs.is_empty())))
+            .collect(),
         hub,
         sinks: names
             .zip(&feeds)
             .map(|(name, feed)| Arc::new(SinkState::new(name, Arc::clone(feed))))
             .collect(),
+        logs: flow_logs::states(&plan.flow_logs),
         decoder,
         settings: Arc::new(Shared::new(plan.settings)),
         queue_len: plan.queue_len,
@@ -235,11 +251,14 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     });
 
     let listeners = http::open(plan.health, plan.api.as_ref())?;
-    let writes = plan.sinks.iter().filter_map(|sink| sink.writes.clone()).collect();
+    let writes = plan.sinks.iter().filter_map(|sink| sink.writes.clone());
+    let logged = plan.flow_logs.iter().flat_map(|log| log.log.writes());
+    let writes = writes.chain(logged).collect();
     give_up_privileges(makes_devices, &Paths { reads: plan.reads, writes });
     let wanted = agent.sinks.iter().zip(plan.sinks);
     let sinks: Vec<_> = wanted.map(|(state, wanted)| start_sink(&agent, state, wanted)).collect();
     privileges::keep_only(&[]);
+    let logging = Logging::start(&agent, plan.flow_logs, plan.pace);
     let mut workers = Vec::new();
     let parts = agent.workers.iter().zip(intakes).zip(return_paths);
     for (index, ((worker, intake), return_path)) in parts.enumerate() {
@@ -259,7 +278,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     notify(&[NotifyState::Ready]);
 
     watch(&agent, &mut signals, &plan.reload, plan.drain);
-    stop(&agent, workers, sinks)
+    stop(&agent, workers, sinks, logging)
 }
 
 /// Everything is open. The threads of sinks that make devices keep what that takes.
@@ -421,8 +440,13 @@ impl Warnings {
     }
 }
 
-/// Ends the workers, then the sinks, and prints the last counters.
-fn stop(agent: &Agent, workers: Vec<JoinHandle<()>>, sinks: Vec<JoinHandle<()>>) -> Result<(), Failure> {
+/// Ends the workers, then the sinks and the flow logs, and prints the last counters.
+fn stop(
+    agent: &Agent,
+    workers: Vec<JoinHandle<()>>,
+    sinks: Vec<JoinHandle<()>>,
+    logging: Option<Logging>,
+) -> Result<(), Failure> {
     agent.workers.iter().for_each(|worker| worker.stop());
     for worker in workers {
         // Its panics were caught, so there is nothing to be told.
@@ -433,6 +457,7 @@ fn stop(agent: &Agent, workers: Vec<JoinHandle<()>>, sinks: Vec<JoinHandle<()>>)
     while sinks.iter().any(|sink| !sink.is_finished()) && Instant::now() < patience {
         thread::sleep(Duration::from_millis(5));
     }
+    let logged = logging.map_or(Ok(()), Logging::finish);
     report(agent);
     let stuck = agent.sinks.iter().zip(&sinks).find(|(_, thread)| !thread.is_finished());
     match stuck {
@@ -441,7 +466,7 @@ fn stop(agent: &Agent, workers: Vec<JoinHandle<()>>, sinks: Vec<JoinHandle<()>>)
             sink.name,
             SINK_PATIENCE.as_secs()
         ))),
-        None => Ok(()),
+        None => logged,
     }
 }
 
@@ -464,6 +489,14 @@ fn report(agent: &Agent) {
     for sink in &agent.sinks {
         let (name, delivered, dropped) = (&sink.name, sink.delivered(), sink.dropped());
         eprintln!("mirrorscope: sink {name}: delivered {delivered}, dropped {dropped}");
+    }
+    for log in &agent.logs {
+        let [flows, lost] = [&log.flows, &log.lost].map(|count| count.load(Ordering::Relaxed));
+        let waiting = log.waiting_files();
+        eprintln!(
+            "mirrorscope: flow log {}: flows {flows}, lost {lost}, files that wait {waiting}",
+            log.name
+        );
     }
 }
 

@@ -4,7 +4,6 @@
 //! true together. Nobody else holds the lock but to read.
 
 use std::{
-    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -16,13 +15,14 @@ use mirrorscope_core::{
     Decoder, Layer, LinkType, Packet, Record,
     aws::gwlb,
     encap::MAX_INLINE_LEN,
-    flow::{FlowOptions, FlowRecord, FlowTable},
+    flow::{FlowOptions, FlowTable},
     layers::geneve,
     packet::Envelope,
     sinks::sessions::Sessions,
 };
 
 use super::{
+    ended::Ended,
     feed::{Feed, Hub},
     inline::{Fate, ReturnPath},
     intake::{Datagram, Receive},
@@ -30,9 +30,6 @@ use super::{
     tally::Tally,
 };
 use crate::sys::send::Outgoing;
-
-/// Ended flows that wait for whoever wants them; the oldest give way.
-const MAX_ENDED_FLOWS: usize = 4096;
 
 /// What a worker shares with the rest of the agent.
 #[derive(Debug)]
@@ -58,18 +55,18 @@ pub(crate) struct State {
     pub(crate) sessions: Sessions,
     /// The flows that go on.
     pub(crate) flows: FlowTable,
-    /// The flows that ended last, oldest first.
-    pub(crate) ended: VecDeque<FlowRecord>,
+    /// The flows that ended.
+    pub(crate) ended: Ended,
 }
 
 impl Worker {
-    /// A worker that has not begun.
-    pub(crate) fn new(flows: FlowOptions) -> Self {
+    /// A worker that has not begun; `is_logged` where flow logs take its flows.
+    pub(crate) fn new(flows: FlowOptions, is_logged: bool) -> Self {
         let state = State {
             tally: Tally::default(),
             sessions: Sessions::default(),
             flows: FlowTable::new(flows.clone()),
-            ended: VecDeque::new(),
+            ended: Ended::new(is_logged),
         };
         Self {
             state: Mutex::new(state),
@@ -185,7 +182,7 @@ impl Loop {
             replies.extend(self.datagram(&datagram, settings, feeds, &mut state));
         }
         let State { flows, ended, .. } = &mut *state;
-        flows.settle(&mut |flow| keep(ended, flow));
+        flows.settle(&mut |flow| ended.push(flow));
         self.give_back(&replies, &mut state.tally);
     }
 
@@ -261,7 +258,7 @@ impl Loop {
         tally.kernel_dropped += lost.kernel_dropped;
         tally.unsound += lost.unsound;
         let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as i64;
-        flows.expire(now_ns, &mut |flow| keep(ended, flow));
+        flows.expire(now_ns, &mut |flow| ended.push(flow));
     }
 }
 
@@ -309,12 +306,5 @@ fn count(packet: &Packet<'_>, state: &mut State) {
     tally.undecodable += u64::from(packet.stack.stop().is_some());
     tally.truncated += u64::from(packet.stack.is_truncated());
     sessions.observe(packet);
-    flows.gather(packet, &mut |flow| keep(ended, flow));
-}
-
-fn keep(ended: &mut VecDeque<FlowRecord>, flow: FlowRecord) {
-    if ended.len() >= MAX_ENDED_FLOWS {
-        ended.pop_front();
-    }
-    ended.push_back(flow);
+    flows.gather(packet, &mut |flow| ended.push(flow));
 }

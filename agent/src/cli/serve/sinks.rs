@@ -67,7 +67,7 @@ pub(super) struct SinkArgs {
     #[arg(long, value_name = "ADDR:PORT", value_parser = collectors)]
     vxlan: Vec<Collectors>,
 
-    /// Be unhealthy while a sink does not work
+    /// Be unhealthy while a sink or a flow log does not work
     #[arg(long)]
     pub(super) require_sinks: bool,
 }
