@@ -40,6 +40,16 @@ pub fn tool(name: &str) -> Option<PathBuf> {
     env::split_paths(&path).chain(administrators).map(|dir| dir.join(name)).find(|file| file.is_file())
 }
 
+/// Where a program from PyPI lies: on `PATH`, or where `cargo xtask test` installs such programs.
+pub fn python_tool(name: &str) -> Option<PathBuf> {
+    tool(name).or_else(|| {
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+        let environments = fs::read_dir(workspace_root().join(target).join("tools")).ok()?;
+        let programs = environments.flatten().map(|environment| environment.path().join("bin").join(name));
+        programs.filter(|program| program.is_file()).max()
+    })
+}
+
 /// Says on standard error that something was not tested, why, and what would make it possible.
 ///
 /// With `MIRRORSCOPE_SKIPPED=FILE` the line is also added to FILE, where `cargo xtask test` collects them.

