@@ -73,6 +73,8 @@ impl Cluster {
                 .env("SPARK_HOME", &home)
                 .env("SPARK_LOCAL_IP", "127.0.0.1")
                 .env("SPARK_WORKER_DIR", folder.join(name));
+            // Its other way to take applications has a port of its own that nobody needs.
+            command.env("SPARK_MASTER_OPTS", "-Dspark.master.rest.enabled=false");
             command.env("SPARK_DAEMON_MEMORY", "384m").env("PYSPARK_PYTHON", &python);
             command.args(words.split(' ')).current_dir(folder);
             Server::start(&mut command, &folder.join(format!("{name}.log")))
@@ -110,7 +112,7 @@ impl Cluster {
         });
         fs::write(&plan, content.to_string()).unwrap();
         let mut command = Command::new("timeout");
-        command.arg("240").arg(&self.python).arg(workspace_root().join("tests/fleet/spark.py")).arg(plan);
+        command.arg("600").arg(&self.python).arg(workspace_root().join("tests/fleet/spark.py")).arg(plan);
         let output = command.env("SPARK_LOCAL_IP", "127.0.0.1").output().expect("python starts");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let answer: Value = serde_json::from_slice(&fs::read(answer).expect("an answer")).unwrap();

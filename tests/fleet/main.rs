@@ -109,9 +109,9 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Waits until `is_so`, at most two minutes: other tests may keep the machine busy.
+/// Waits until `is_so`, at most five minutes: other tests may keep the machine busy.
 fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(120);
+    let until = Instant::now() + Duration::from_secs(300);
     while !is_so() {
         assert!(Instant::now() < until, "it never came to this: {what}");
         thread::sleep(Duration::from_millis(50));

