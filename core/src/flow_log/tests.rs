@@ -28,6 +28,7 @@ fn flow() -> FlowRecord {
         ..DirectionRecord::default()
     };
     FlowRecord {
+        number: 0,
         session: session(7, 9),
         also_seen_by: vec![session(3, 2)],
         client: endpoint(1, 40_000),
