@@ -2,10 +2,12 @@
 --
 -- A filter rule that rejects one saves its share.
 SELECT
-  protocol, server_port, count(*) AS conversations, sum(packets) AS packets, sum(bytes) AS bytes,
-  round(100.0 * sum(bytes) / max(total), 2) AS percent
-FROM conversations
-CROSS JOIN (SELECT sum(bytes) AS total FROM conversations) AS everything
-GROUP BY protocol, server_port
-ORDER BY sum(bytes) DESC, protocol, server_port
+  protocol, server_port, conversations, packets, bytes,
+  round(100 * CAST(bytes AS double) / CAST(sum(bytes) OVER () AS double), 2) AS percent
+FROM (
+  SELECT protocol, server_port, count(*) AS conversations, sum(packets) AS packets, sum(bytes) AS bytes
+  FROM conversations
+  GROUP BY protocol, server_port
+) AS ports
+ORDER BY bytes DESC, protocol, server_port
 LIMIT 50

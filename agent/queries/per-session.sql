@@ -8,5 +8,5 @@ SELECT
 FROM flow_logs
 WHERE log_status = 'OK'
 GROUP BY endpoint_id, vni, mirror_source
-ORDER BY sum(packets) DESC, endpoint_id, vni, mirror_source
+ORDER BY packets DESC, endpoint_id NULLS LAST, vni NULLS LAST, mirror_source NULLS LAST
 LIMIT 1000

@@ -75,6 +75,7 @@ impl Cluster {
                 .env("SPARK_WORKER_DIR", folder.join(name));
             // Its other way to take applications has a port of its own that nobody needs.
             command.env("SPARK_MASTER_OPTS", "-Dspark.master.rest.enabled=false");
+            command.env("SPARK_DAEMON_JAVA_OPTS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC");
             command.env("SPARK_DAEMON_MEMORY", "384m").env("PYSPARK_PYTHON", &python);
             command.args(words.split(' ')).current_dir(folder);
             Server::start(&mut command, &folder.join(format!("{name}.log")))

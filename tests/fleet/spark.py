@@ -9,6 +9,9 @@ import time
 
 from pyspark.sql import SparkSession
 
+# Options of Java that let it start quickly.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
+
 plan = json.load(open(sys.argv[1]))
 spark = (
     SparkSession.builder.master(plan["master"])
@@ -16,7 +19,11 @@ spark = (
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.executor.memory", "512m")
     .config("spark.executor.cores", "1")
-    .config("spark.sql.shuffle.partitions", "4")
+    .config("spark.sql.shuffle.partitions", "2")
+    # What is gained by compiling lasts longer than these queries.
+    .config("spark.sql.codegen.wholeStage", "false")
+    .config("spark.driver.extraJavaOptions", QUICK)
+    .config("spark.executor.extraJavaOptions", QUICK)
     .config("spark.sql.adaptive.enabled", "false")
     .config("spark.ui.enabled", "false")
     .config("spark.sql.warehouse.dir", plan["folder"])

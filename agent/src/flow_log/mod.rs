@@ -32,7 +32,7 @@ pub(crate) use outbox::Outbox;
 use place::{Place, Target};
 use store::{Folder, Store};
 
-/// Encoded octets that finish a file.
+/// Encoded octets that finish a file, or less where the spool holds less than four of them.
 const FILE_LEN: usize = 32 << 20;
 /// Records that finish a file.
 const FILE_RECORDS: u64 = 1 << 20;
@@ -82,6 +82,8 @@ struct Files {
     format: Format,
     run: Option<String>,
     number: u64,
+    /// Encoded octets that finish a file.
+    file_len: usize,
     open: BTreeMap<i64, File>,
     waits: bool,
     outbox: Arc<Outbox>,
@@ -108,6 +110,7 @@ impl FlowLog {
                 format,
                 run,
                 number: 0,
+                file_len: FILE_LEN.min(spool_len as usize / 4),
                 open: BTreeMap::new(),
                 waits,
                 outbox: Arc::clone(&outbox),
@@ -227,7 +230,7 @@ impl Files {
         }
         let Some(file) = self.open.get_mut(&hour) else { return Ok(()) };
         file.push(record)?;
-        if (file.len() >= FILE_LEN || file.rows >= FILE_RECORDS)
+        if (file.len() >= self.file_len || file.rows >= FILE_RECORDS)
             && let Some(file) = self.open.remove(&hour)
         {
             self.finish(record.writer, hour, file)?;

@@ -85,7 +85,7 @@ impl Outbox {
     /// Takes a file of so many records; tells whether there was room for it.
     pub(super) fn put(&self, path: String, octets: Vec<u8>, records: u64) -> bool {
         let len = octets.len() as u64;
-        if self.waiting().len.saturating_add(len) > self.bound_len && !self.is_empty() {
+        if self.waiting().len.saturating_add(len) > self.bound_len {
             self.counts.lost_records.fetch_add(records, Ordering::Relaxed);
             return false;
         }
@@ -136,10 +136,6 @@ impl Outbox {
     pub(super) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         self.news.notify_all();
-    }
-
-    fn is_empty(&self) -> bool {
-        self.waiting().files.is_empty()
     }
 
     /// Files that wait.
