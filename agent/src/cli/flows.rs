@@ -82,7 +82,7 @@ pub(super) struct Args {
     #[arg(long)]
     keep_duplicates: bool,
 
-    /// Flows in memory at a time, at most 1.2 KiB each; when there are more, the one that was seen least recently
+    /// Flows in memory at a time, at most 1.5 KiB each; when there are more, the one that was seen least recently
     /// ends. As many are printed, which takes 1 KiB more each
     #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_FLOWS, value_parser = max_flows)]
     max_flows: usize,
@@ -421,7 +421,7 @@ mod tests {
         const KIB: usize = 1024;
         let of_all = FlowOptions { max_flows: 1, ..FlowOptions::default() }.memory_bound();
         let of_two = FlowOptions { max_flows: 2, ..FlowOptions::default() }.memory_bound();
-        assert!(of_two - of_all <= 12 * KIB / 10, "{}", of_two - of_all);
+        assert!(of_two - of_all <= 15 * KIB / 10, "{}", of_two - of_all);
         // A report holds a quarter more than it prints.
         let printed = (size_of::<FlowRecord>() + MAX_NAME_LEN) * 5 / 4;
         assert!(printed <= KIB, "{printed}");
