@@ -228,7 +228,7 @@ fn a_full_spool_loses_the_newest_and_says_how_many() {
         folder.join("spool").display()
     );
     let agent = Agent::start(&words, &environment);
-    send(&agent.udp, "--packets 26000 --flows 26000 --rate 10000");
+    send(&agent.udp, "--packets 45000 --flows 45000 --rate 10000");
     let lost = agent.fails();
     assert!(lost.contains("files of flow logs were not delivered"), "{lost}");
     let count =
