@@ -1,6 +1,6 @@
 //! The CloudFormation templates: what cfn-lint and checkov say, and whether they agree with the mission and the agent.
 
-use std::{fs, path::Path, process::Command};
+use std::{env, fs, path::Path, process::Command};
 
 use mirrorscope_tests::{fixture, mirrorscope_bin};
 use serde_json::{Value, json};
@@ -158,6 +158,58 @@ fn appliances_admit_the_load_balancer_alone() {
         (8080, "tcp", "SubnetB"),
     ];
     assert_eq!(admitted, wanted);
+}
+
+/// The script that an instance starts with is run, with what AWS would put into it, and the agent is asked.
+#[test]
+fn an_instance_starts_with_settings_that_the_agent_takes() {
+    let Some(template) = template("cloudformation/appliance.yaml") else { return };
+    let launch = resources(&template, "AWS::EC2::LaunchTemplate").next().expect("one");
+    let script =
+        launch["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"].as_str().expect("a script");
+    let dir = empty_dir("user-data");
+    let bin = dir.join("bin");
+    fs::create_dir(&bin).expect("a folder");
+    for (name, does) in [("aws", ":"), ("rpm", ":"), ("systemctl", "echo \"$@\" >> started")] {
+        let stub = bin.join(name);
+        fs::write(&stub, format!("#!/bin/sh\n{does}\n")).expect("it can be written");
+        run(Command::new("chmod").arg("+x").arg(stub));
+    }
+    fs::write(dir.join("instance-id"), "i-0123456789abcdef0\n").expect("it can be written");
+    let script = [
+        ("/etc/mirrorscope/", ""),
+        ("/var/lib/cloud/data/", ""),
+        ("${AWS::Region}", "eu-west-1"),
+        ("${AWS::AccountId}", "123456789012"),
+        ("${AWS::StackName}", "mirrorscope"),
+        ("${SubnetA.CidrBlock}", "10.80.0.0/25"),
+        ("${SubnetB.CidrBlock}", "10.80.0.128/25"),
+        ("${PackageBucket}", "packages"),
+        ("${PackageKey}", "mirrorscope.rpm"),
+        ("${Bucket}", "flows"),
+        ("${FlowLogPrefix}", template["Parameters"]["FlowLogPrefix"]["Default"].as_str().expect("text")),
+    ]
+    .iter()
+    .fold(script.to_owned(), |script, (from, to)| script.replace(from, to));
+    assert!(!script.contains("${"), "{script}");
+    let path = format!("{}:{}", bin.display(), env::var("PATH").unwrap_or_default());
+    let script = format!("cd '{}'\n{script}", dir.display());
+    run(Command::new("bash").args(["-c", &script]).env("PATH", path));
+    let started = fs::read_to_string(dir.join("started")).expect("it starts services");
+    assert_eq!(started.trim(), "enable --now mirrorscope.service mirrorscope-lifecycle.service");
+    let environment = fs::read_to_string(dir.join("environment")).expect("it sets options");
+    let variables: Vec<_> = environment.lines().filter_map(|line| line.split_once('=')).collect();
+    let wanted = [
+        ("MIRRORSCOPE_SERVE_FLOW_LOG", "parquet:s3://flows/flow-logs"),
+        ("MIRRORSCOPE_SERVE_AGENT_ID", "i-0123456789abcdef0"),
+        ("MIRRORSCOPE_SERVE_ACCOUNT_ID", "123456789012"),
+        ("MIRRORSCOPE_SERVE_REGION", "eu-west-1"),
+        ("MIRRORSCOPE_SERVE_ALLOW_FROM", "10.80.0.0/25,10.80.0.128/25"),
+    ];
+    assert_eq!(variables, wanted);
+    let mut check = Command::new(mirrorscope_bin());
+    check.envs(variables).args(["serve", "--check", "--config", "package/mirrorscope.toml"]);
+    run(&mut check);
 }
 
 #[test]

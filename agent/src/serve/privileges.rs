@@ -19,6 +19,8 @@ const TUN: &str = "/dev/net/tun";
 /// What a program looks into while it runs: time zones, the resolver's files and certificates, and what the kernel
 /// tells of the machine.
 const SYSTEM: [&str; 4] = ["/etc", "/usr", "/proc", "/sys"];
+/// Where names are resolved is often written elsewhere, such as below /run/systemd, and this is a link to it.
+const RESOLVER: &str = "/etc/resolv.conf";
 
 /// What a part of the agent cannot do without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,11 +107,13 @@ fn restrict(paths: &Paths, needs: &[Need]) -> Result<RulesetStatus, RulesetError
     // Programs are never started.
     let write: BitFlags<AccessFs> = AccessFs::from_all(abi) & !AccessFs::Execute;
     let devices = needs.contains(&Need::Devices).then_some(TUN);
+    let resolver = Path::new(RESOLVER).canonicalize().ok();
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))?
         .create()?
         .add_rules(path_beneath_rules(SYSTEM, read))?
+        .add_rules(path_beneath_rules(resolver.as_deref().map(folder), read))?
         .add_rules(path_beneath_rules(paths.reads.iter().map(|path| folder(path)), read))?
         .add_rules(path_beneath_rules(paths.writes.iter().map(|path| place(path)), write))?
         .add_rules(path_beneath_rules(devices, write))?
