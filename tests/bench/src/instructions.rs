@@ -10,10 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::{
-    contest::Programs,
-    corpus::{Corpus, IMIX},
-};
+use crate::corpus::{Corpus, IMIX};
 
 /// How much dearer than recorded a path may be, in percent.
 const TOLERANCE: f64 = 3.0;
@@ -43,9 +40,8 @@ pub(crate) enum Outcome {
 }
 
 /// Counts, prints, and compares with the record or replaces it.
-pub(crate) fn run(programs: &Programs, dir: &Path, record: bool) -> io::Result<Outcome> {
-    let program = programs.first().map_or("mirrorscope", |(_, path)| path.as_str());
-    let file = CORPUS.make(Path::new(program), dir)?;
+pub(crate) fn run(program: &Path, dir: &Path, record: bool) -> io::Result<Outcome> {
+    let file = CORPUS.make(program, dir)?;
     let mut text = format!("compiler {}\n", compiler()?);
     for (name, words) in PATHS {
         let count = count(program, words, &file)? / CORPUS.packets;
@@ -85,9 +81,9 @@ fn compiler() -> io::Result<String> {
 }
 
 /// Instructions of one run, as valgrind counts them.
-fn count(program: &str, words: &str, file: &Path) -> io::Result<u64> {
+fn count(program: &Path, words: &str, file: &Path) -> io::Result<u64> {
     let mut command = Command::new("valgrind");
-    command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null", program]);
+    command.args(["--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]).arg(program);
     let names_file = words.contains("{file}");
     let words = words.split_whitespace().map(PathBuf::from);
     command.args(words.map(|word| if word == Path::new("{file}") { file.to_owned() } else { word }));

@@ -77,12 +77,12 @@ fn run() -> io::Result<ExitCode> {
         receive::run(&program()?, load);
         return Ok(ExitCode::SUCCESS);
     }
+    if words.first().is_some_and(|word| word == "instructions") {
+        let record = words.iter().any(|word| word == "--record");
+        return Ok(tell(instructions::run(&program()?, &dir, record)?));
+    }
     let programs = programs(&dir)?;
     match words.first().map(String::as_str) {
-        Some("instructions") => {
-            let record = words.iter().any(|word| word == "--record");
-            Ok(tell(instructions::run(&programs, &dir, record)?))
-        }
         Some("growth") => {
             println!("{}", heading(rounds));
             growth::run(&programs, &dir, rounds, number("--largest", 1_000_000))?;

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, env, fs, path::PathBuf, process::Command};
 
 use crate::{
-    deploy, install, npm,
+    bench, deploy, install, npm,
     package::{self, FEATURES},
     page,
     shell::{self, Outcome},
@@ -35,6 +35,7 @@ pub(crate) fn test() -> Outcome {
     run_tests(&mut report);
     test_package(&mut report);
     test_page(&mut report);
+    guard_hot_paths(&mut report);
     report.finish()
 }
 
@@ -152,6 +153,15 @@ fn test_page(report: &mut Report) {
     tests.env("MIRRORSCOPE_SKIPPED", skipped_list()).env("MIRRORSCOPE_BIN", program_path());
     report.tests("npm test (page)", &mut tests);
     report.collect_skipped();
+}
+
+/// What a packet costs, in instructions of the program as it is shipped.
+fn guard_hot_paths(report: &mut Report) {
+    match bench::guard() {
+        Ok(bench::Guard::Kept) => report.check("instructions of the hot paths", Ok(())),
+        Ok(bench::Guard::Skipped(command)) => report.skip("instructions of the hot paths", &command),
+        Err(why) => report.check("instructions of the hot paths", Err(why)),
+    }
 }
 
 /// The packages, with a program that is quick to compile: the one that all tests run, so it is compiled once.
