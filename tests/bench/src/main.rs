@@ -56,10 +56,8 @@ fn run() -> io::Result<ExitCode> {
         print!("{USAGE}");
         return Ok(ExitCode::SUCCESS);
     }
-    if let [word, kind] = words.as_slice()
-        && word == receive::LOOP
-    {
-        receive::be_loop(kind);
+    if words.first().is_some_and(|word| word == receive::LOOP) {
+        receive::be_loop();
     }
     let number = |option: &str, default: u64| {
         let at = words.iter().position(|word| word == option);
@@ -74,7 +72,8 @@ fn run() -> io::Result<ExitCode> {
             packets: number("--packets", 1_000_000),
             rounds,
         };
-        receive::run(&program()?, load);
+        let bare = compile_c(&dir, "recvmmsg", "-pthread");
+        receive::run(receive::Programs { mirrorscope: &program()?, bare: &bare }, load);
         return Ok(ExitCode::SUCCESS);
     }
     if words.first().is_some_and(|word| word == "instructions") {
@@ -131,14 +130,10 @@ fn run_contests(programs: &contest::Programs, dir: &Path, rounds: usize) -> io::
 /// Mirrorscope first, then the peers that are compiled here; a peer whose compiler is missing cannot run, and the
 /// table says so.
 fn programs(dir: &Path) -> io::Result<Vec<(&'static str, String)>> {
-    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("peers");
-    let pcap_count = dir.join("pcap_count");
-    let mut c = Command::new("cc");
-    c.args(["-O2", "-o"]).arg(&pcap_count).arg(peers.join("pcap_count.c")).arg("-lpcap");
-    compile(c, "apt-get install gcc libpcap-dev");
+    let pcap_count = compile_c(dir, "pcap_count", "-lpcap");
     let gopacket = dir.join("gopacket");
     let mut go = Command::new("go");
-    go.args(["build", "-o"]).arg(&gopacket).arg(peers.join("gopacket.go"));
+    go.args(["build", "-o"]).arg(&gopacket).arg(peers().join("gopacket.go"));
     go.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode");
     compile(
         go,
@@ -150,6 +145,19 @@ fn programs(dir: &Path) -> io::Result<Vec<(&'static str, String)>> {
         ("pcap_count", text(pcap_count)),
         ("gopacket", text(gopacket)),
     ])
+}
+
+fn peers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// Compiles a peer in C, with what it is linked with, and returns its path.
+fn compile_c(dir: &Path, name: &str, library: &str) -> PathBuf {
+    let program = dir.join(name);
+    let mut command = Command::new("cc");
+    command.args(["-O2", "-o"]).arg(&program).arg(peers().join(name).with_extension("c")).arg(library);
+    compile(command, "apt-get install gcc libpcap-dev");
+    program
 }
 
 fn program() -> io::Result<PathBuf> {

@@ -1,14 +1,18 @@
 //! What a received packet costs: `mirrorscope serve`, by sockets and by ring, beside loops that only receive.
 //!
-//! One sender feeds them in turn over loopback, the same mirrored packets at the same rate, in bursts of 64. What
-//! counts is the processor time of the receiving thread alone, as the scheduler accounts it, divided by the packets
-//! that it received. The loops are those that a receiver cannot do without: `recvmmsg` with 64 datagrams a call, and
-//! tokio's `recv_from`; both look at nothing. `serve` decodes, counts sessions and follows flows meanwhile. Ratios
-//! hold on a busy machine, nanoseconds do not. The ring takes root.
+//! One sender feeds them in turn over loopback, the same mirrored packets, in bursts of 64. What counts is the
+//! processor time of the receiving thread alone, as the scheduler accounts it, divided by the packets that it
+//! received. The loops are those that a receiver cannot do without: `recvmmsg` with 64 datagrams a call, in C, and
+//! tokio's `recv_from`; both look at nothing. `recvmmsg` that is told who sent a datagram, and when it came, is what
+//! `serve` begins with; it decodes, counts sessions and follows flows meanwhile.
+//!
+//! There are two tables, because a receiver that is quicker sleeps more often, and falling asleep costs more than a
+//! packet does: at a rate, which is what a machine sees; and from a full buffer, where nobody sleeps and every call
+//! brings all that it can. Ratios hold on a busy machine, nanoseconds do not. The ring takes root.
 
 use std::{
     env, fs,
-    io::{self, IoSlice, IoSliceMut, Read, Write},
+    io::{self, IoSlice, Read, Write},
     net::UdpSocket,
     os::{fd::AsRawFd, unix::net::UnixStream},
     path::{Path, PathBuf},
@@ -20,28 +24,40 @@ use std::{
 
 use nix::{
     sched::{CpuSet, sched_setaffinity},
-    sys::socket::{
-        MsgFlags, MultiHeaders, SockaddrIn, recvmmsg, sendmmsg, setsockopt,
-        sockopt::{RcvBuf, RcvBufForce},
+    sys::{
+        signal::{Signal, kill},
+        socket::{
+            MsgFlags, MultiHeaders, SockaddrIn, sendmmsg, setsockopt,
+            sockopt::{RcvBuf, RcvBufForce},
+        },
     },
     unistd::Pid,
 };
 
-/// The word that makes this program one of the loops.
+/// The word that makes this program the loop of tokio.
 pub(crate) const LOOP: &str = "receive-loop";
 const BATCH: usize = 64;
 const BUFFER_LEN: usize = 64 << 20;
+/// Packets that every receiver's buffer has room for.
+const BACKLOG: u64 = 50_000;
 /// Flows among which the packets are, and packets that are sent over and over.
 const FLOWS: &str = "20000";
 const TEMPLATES: &str = "100000";
-const RECEIVERS: [Receiver; 5] =
-    [Receiver::Bare, Receiver::Tokio, Receiver::AllAddresses, Receiver::Socket, Receiver::Ring];
+const RECEIVERS: [Receiver; 6] = [
+    Receiver::Bare,
+    Receiver::Tokio,
+    Receiver::Told,
+    Receiver::AllAddresses,
+    Receiver::Socket,
+    Receiver::Ring,
+];
 
 /// What receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Receiver {
     Bare,
     Tokio,
+    Told,
     AllAddresses,
     Socket,
     Ring,
@@ -52,6 +68,7 @@ impl Receiver {
         match self {
             Self::Bare => "recvmmsg 64, nothing done",
             Self::Tokio => "tokio recv_from, nothing done",
+            Self::Told => "recvmmsg 64, told who sent and when",
             Self::AllAddresses => "serve, as it comes",
             Self::Socket => "serve --listen ADDRESS",
             Self::Ring => "serve --receive ring",
@@ -70,35 +87,66 @@ pub(crate) struct Load {
     pub(crate) rounds: usize,
 }
 
-/// Measures all receivers in turn, round by round, and prints medians of `program` and the loops.
-pub(crate) fn run(program: &Path, load: Load) {
-    let datagrams = datagrams(program);
+/// The programs that receive.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Programs<'a> {
+    /// Ours.
+    pub(crate) mirrorscope: &'a Path,
+    /// The loop in C.
+    pub(crate) bare: &'a Path,
+}
+
+/// What the receiver does while packets are sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meanwhile {
+    Receives,
+    /// It is stopped, and finds all of them in its buffer.
+    Stands,
+}
+
+/// Measures all receivers in turn, round by round, and prints medians.
+pub(crate) fn run(programs: Programs<'_>, load: Load) {
+    let datagrams = datagrams(programs.mirrorscope);
     pin(0, 1);
+    println!("{} packets of a mirror at {} a second, {} rounds:\n", load.packets, load.rate, load.rounds);
+    let serve_ns = compare(programs, &datagrams, load, Meanwhile::Receives);
+    let backlog = Load { packets: BACKLOG, ..load };
+    println!("\n{BACKLOG} packets that wait in the buffer, {} rounds:\n", load.rounds);
+    compare(programs, &datagrams, backlog, Meanwhile::Stands);
+    let saturation = 1e9 / serve_ns;
+    let half = Load { rate: (saturation / 2.0) as u64, packets: (saturation * 1.5) as u64, rounds: 1 };
+    let lost = measure(programs, Receiver::AllAddresses, &datagrams, half, Meanwhile::Receives).lost;
+    println!("\nAt {} a second, half of what one worker can do: {lost} of {} lost.", half.rate, half.packets);
+}
+
+/// Prints what each receiver takes, and returns what `serve` does as it comes: nanoseconds a packet.
+fn compare(programs: Programs<'_>, datagrams: &[Vec<u8>], load: Load, meanwhile: Meanwhile) -> f64 {
     let mut costs = [const { Vec::new() }; RECEIVERS.len()];
     for _ in 0..load.rounds {
         for (receiver, costs) in RECEIVERS.into_iter().zip(&mut costs) {
-            costs.push(measure(program, receiver, &datagrams, load));
+            costs.push(measure(programs, receiver, datagrams, load, meanwhile));
         }
     }
-    println!("{} packets of a mirror at {} a second, {} rounds.\n", load.packets, load.rate, load.rounds);
-    println!("| receiver | ns a packet | / recvmmsg | / tokio | lost |\n|---|---:|---:|---:|---:|");
+    println!("| receiver | ns a packet | / recvmmsg | / tokio | sleeps / 1000 packets | lost |");
+    println!("|---|---:|---:|---:|---:|---:|");
     for (receiver, own) in RECEIVERS.into_iter().zip(&costs) {
         let nanoseconds = median(own.iter().map(Cost::ns));
         let [bare, tokio] =
             [0, 1].map(|base| median(own.iter().zip(&costs[base]).map(|(own, base)| own.ns() / base.ns())));
+        let sleeps = median(own.iter().map(|cost| cost.sleeps as f64 * 1000.0 / cost.received as f64));
         let lost: u64 = own.iter().map(|cost| cost.lost).sum();
-        println!("| {} | {nanoseconds:.0} | {bare:.2} | {tokio:.2} | {lost} |", receiver.title());
+        let title = receiver.title();
+        println!("| {title} | {nanoseconds:.0} | {bare:.2} | {tokio:.2} | {sleeps:.1} | {lost} |");
     }
-    let saturation = 1e9 / median(costs[2].iter().map(Cost::ns));
-    let half = Load { rate: (saturation / 2.0) as u64, packets: (saturation * 1.5) as u64, rounds: 1 };
-    let lost = measure(program, Receiver::AllAddresses, &datagrams, half).lost;
-    println!("\nAt {} a second, half of what one worker can do: {lost} of {} lost.", half.rate, half.packets);
+    median(costs[3].iter().map(Cost::ns))
 }
 
 /// What one run cost.
 #[derive(Clone, Copy, Debug)]
 struct Cost {
     thread_ns: u64,
+    /// Times that the thread waited for packets.
+    sleeps: u64,
     received: u64,
     lost: u64,
 }
@@ -115,18 +163,28 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn measure(program: &Path, receiver: Receiver, datagrams: &[Vec<u8>], load: Load) -> Cost {
+fn measure(
+    programs: Programs<'_>,
+    receiver: Receiver,
+    datagrams: &[Vec<u8>],
+    load: Load,
+    meanwhile: Meanwhile,
+) -> Cost {
     let Load { rate, packets, .. } = load;
-    let mut running = Running::start(program, receiver);
+    let mut running = Running::start(programs, receiver);
     // What is done once (the first pages of the tables, the first wake-up) is not counted.
     send(datagrams, &running.address, rate, packets / 10);
     running.wait_until_quiet();
-    let (before, received) = (running.thread_ns(), running.received());
+    let before = (running.thread_ns(), running.sleeps(), running.received());
+    if meanwhile == Meanwhile::Stands {
+        running.signal(Signal::SIGSTOP);
+    }
     send(datagrams, &running.address, rate, packets);
+    running.signal(Signal::SIGCONT);
     running.wait_until_quiet();
-    let thread_ns = running.thread_ns() - before;
-    let received = running.received() - received;
-    Cost { thread_ns, received, lost: packets - received }
+    let (thread_ns, sleeps) = (running.thread_ns() - before.0, running.sleeps() - before.1);
+    let received = running.received() - before.2;
+    Cost { thread_ns, sleeps, received, lost: packets - received }
 }
 
 /// A receiver in a process of its own, pinned to the first processor.
@@ -139,23 +197,27 @@ struct Running {
 }
 
 impl Running {
-    fn start(program: &Path, receiver: Receiver) -> Self {
+    fn start(programs: Programs<'_>, receiver: Receiver) -> Self {
         let api = env::temp_dir().join(format!("receive-cost-{}.sock", std::process::id()));
         let serve = |way: &str, listen: &str| {
-            let mut command = Command::new(program);
+            let mut command = Command::new(programs.mirrorscope);
             command.args(["serve", "--health", "none", "--workers", "1", "--listen", listen]);
             command.args(["--receive", way, "--api", &format!("unix:{}", api.display())]);
             command.stderr(Stdio::piped());
             command
         };
-        let own = |kind: &str| {
-            let mut command = Command::new(env::current_exe().expect("this program"));
-            command.args([LOOP, kind]).stderr(Stdio::piped());
+        let own = |mut command: Command| {
+            command.stderr(Stdio::piped());
             command
         };
+        let mut tokio = Command::new(env::current_exe().expect("this program"));
+        tokio.arg(LOOP);
+        let mut told = Command::new(programs.bare);
+        told.arg("told");
         let (mut command, thread, api) = match receiver {
-            Receiver::Bare => (own("bare"), "mirrorscope-ben", None),
-            Receiver::Tokio => (own("tokio"), "mirrorscope-ben", None),
+            Receiver::Bare => (own(Command::new(programs.bare)), "recvmmsg", None),
+            Receiver::Tokio => (own(tokio), "mirrorscope-ben", None),
+            Receiver::Told => (own(told), "recvmmsg", None),
             Receiver::AllAddresses => (serve("socket", "[::]:0"), "worker-0", Some(api.clone())),
             Receiver::Socket => (serve("socket", "127.0.0.1:0"), "worker-0", Some(api.clone())),
             Receiver::Ring => (serve("ring", "127.0.0.1:0"), "worker-0", Some(api.clone())),
@@ -172,6 +234,17 @@ impl Running {
     fn thread_ns(&self) -> u64 {
         let text = fs::read_to_string(self.task().join("schedstat")).expect("the kernel counts it");
         text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
+    }
+
+    /// Times that it gave the processor away of its own accord.
+    fn sleeps(&self) -> u64 {
+        let text = fs::read_to_string(self.task().join("status")).expect("the kernel counts it");
+        let number = text.split("\nvoluntary_ctxt_switches:").nth(1).and_then(|rest| rest.lines().next());
+        number.and_then(|number| number.trim().parse().ok()).expect("a number")
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.child.id() as i32), signal).expect("it runs");
     }
 
     fn task(&self) -> PathBuf {
@@ -281,13 +354,19 @@ fn send(datagrams: &[Vec<u8>], to: &str, rate: u64, packets: u64) {
     }
 }
 
-/// Is one of the loops, until it is killed.
-pub(crate) fn be_loop(kind: &str) {
+/// Is the loop of tokio, until it is killed.
+pub(crate) fn be_loop() {
     let socket = receiving_socket();
-    match kind {
-        "tokio" => receive_tokio(socket),
-        _ => receive_bare(&socket),
-    }
+    answer_with(&RECEIVED);
+    socket.set_nonblocking(true).expect("an option");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
+    runtime.block_on(async {
+        let socket = tokio::net::UdpSocket::from_std(socket).expect("a socket");
+        let mut buffer = vec![0; 9216];
+        while socket.recv_from(&mut buffer).await.is_ok() {
+            RECEIVED.fetch_add(1, Ordering::Relaxed);
+        }
+    });
 }
 
 fn receiving_socket() -> UdpSocket {
@@ -295,7 +374,6 @@ fn receiving_socket() -> UdpSocket {
     if setsockopt(&socket, RcvBufForce, &BUFFER_LEN).is_err() {
         let _ = setsockopt(&socket, RcvBuf, &BUFFER_LEN);
     }
-    socket.set_read_timeout(Some(Duration::from_millis(100))).expect("a time");
     eprintln!("receiving on UDP {}", socket.local_addr().expect("it is bound"));
     socket
 }
@@ -315,32 +393,6 @@ fn answer_with(received: &'static AtomicU64) {
 }
 
 static RECEIVED: AtomicU64 = AtomicU64::new(0);
-
-fn receive_bare(socket: &UdpSocket) {
-    answer_with(&RECEIVED);
-    let mut buffers = vec![[0u8; 9216]; BATCH];
-    let mut headers = MultiHeaders::<SockaddrIn>::preallocate(BATCH, None);
-    loop {
-        let mut slices: Vec<_> = buffers.iter_mut().map(|buffer| [IoSliceMut::new(buffer)]).collect();
-        let flags = MsgFlags::MSG_WAITFORONE;
-        let received = recvmmsg(socket.as_raw_fd(), &mut headers, slices.iter_mut(), flags, None);
-        let number = received.map_or(0, |results| results.count() as u64);
-        RECEIVED.fetch_add(number, Ordering::Relaxed);
-    }
-}
-
-fn receive_tokio(socket: UdpSocket) {
-    answer_with(&RECEIVED);
-    socket.set_nonblocking(true).expect("an option");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build().expect("a runtime");
-    runtime.block_on(async {
-        let socket = tokio::net::UdpSocket::from_std(socket).expect("a socket");
-        let mut buffer = vec![0; 9216];
-        while socket.recv_from(&mut buffer).await.is_ok() {
-            RECEIVED.fetch_add(1, Ordering::Relaxed);
-        }
-    });
-}
 
 /// Keeps a process (0 for this one) to one processor, where there are two.
 fn pin(process: i32, processor: usize) {
