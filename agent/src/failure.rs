@@ -4,7 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use mirrorscope_core::filter::FilterError;
 
-use crate::sources::SourceError;
+use crate::{sources::SourceError, talk::say};
 
 /// Exit status where the input is damaged or is no capture, after everything before the damage was handled.
 pub(crate) const DAMAGED_INPUT: u8 = 2;
@@ -80,10 +80,10 @@ impl Failure {
             return ExitCode::SUCCESS;
         }
         if !self.message.is_empty() {
-            eprintln!("mirrorscope: {}", self.message);
+            say!("mirrorscope: {}", self.message);
         }
         if let Some(hint) = &self.hint {
-            eprintln!("  hint: {hint}");
+            say!("  hint: {hint}");
         }
         ExitCode::from(self.status)
     }

@@ -3,6 +3,8 @@
 //! `cli` turns words into a command; a command opens a source, and `pipeline` runs its packets into a sink.
 //! Code that only Linux can run (sockets in batches, `serve`) stands behind one condition, here and in `cli`.
 #![deny(unsafe_code)]
+// What these macros do where nobody reads any more is in `talk`.
+#![cfg_attr(not(test), deny(clippy::print_stderr, clippy::print_stdout))]
 
 mod cli;
 #[cfg(target_os = "linux")]
@@ -21,6 +23,7 @@ mod sinks;
 mod sources;
 #[cfg(target_os = "linux")]
 mod sys;
+mod talk;
 mod timezone;
 
 use std::process::ExitCode;

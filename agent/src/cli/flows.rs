@@ -31,6 +31,7 @@ use crate::{
     },
     output::Output,
     pipeline::Sink,
+    talk::say,
 };
 
 /// Print the flows of a capture: who talked to whom inside the mirrored traffic
@@ -271,37 +272,31 @@ fn timeout_ns(seconds: u32) -> u64 {
 fn note(counters: &FlowCounters, left_out: LeftOut, args: &Args) {
     if counters.duplicates > 0 {
         let FlowCounters { duplicates, .. } = counters;
-        eprintln!(
+        say!(
             "note: {duplicates} packets were copies of others, mirrored or delivered again, and not counted as packets"
         );
-        eprintln!("  hint: --keep-duplicates counts them, in the flow of the session that shows them");
+        say!("  hint: --keep-duplicates counts them, in the flow of the session that shows them");
     }
     if counters.not_ip > 0 {
-        eprintln!(
-            "note: {} packets belong to no flow: they are not IP, or could not be read",
-            counters.not_ip
-        );
+        say!("note: {} packets belong to no flow: they are not IP, or could not be read", counters.not_ip);
     }
     if counters.lone_fragments > 0 {
-        eprintln!(
+        say!(
             "note: {} fragments came without their first one, and are counted without ports",
             counters.lone_fragments
         );
     }
     if counters.evicted > 0 {
-        eprintln!(
-            "note: the table was full: {} flows ended early and may be in several parts",
-            counters.evicted
-        );
-        eprintln!("  hint: --max-flows holds more than {}", args.max_flows);
+        say!("note: the table was full: {} flows ended early and may be in several parts", counters.evicted);
+        say!("  hint: --max-flows holds more than {}", args.max_flows);
     }
     if left_out.flows > 0 && args.top.is_none() {
         let LeftOut { flows, packets, bytes } = left_out;
-        eprintln!("note: {flows} further flows ({packets} packets, {bytes} octets) are not printed");
+        say!("note: {flows} further flows ({packets} packets, {bytes} octets) are not printed");
         let limit = args.limit();
         match limit < args.max_flows {
-            true => eprintln!("  hint: --top prints more than {limit}, --csv and --json all"),
-            false => eprintln!("  hint: --max-flows prints more than {limit}"),
+            true => say!("  hint: --top prints more than {limit}, --csv and --json all"),
+            false => say!("  hint: --max-flows prints more than {limit}"),
         }
     }
 }

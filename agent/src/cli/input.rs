@@ -15,6 +15,7 @@ use crate::{
     pipeline::{self, Selection, Sink, Summary},
     progress::Progress,
     sources::FileSource,
+    talk::say,
 };
 
 /// Which capture, and how to decode it.
@@ -112,15 +113,15 @@ impl Input {
     fn note(&self, summary: &Summary) {
         let decoded = summary.read.saturating_sub(self.skip);
         if summary.read == 0 {
-            eprintln!("note: the capture holds no packet");
+            say!("note: the capture holds no packet");
         } else if decoded == 0 {
-            eprintln!("note: --skip {} passed over all {} packets", self.skip, summary.read);
+            say!("note: --skip {} passed over all {} packets", self.skip, summary.read);
         } else if !summary.known_link {
-            eprintln!("note: no packet could be decoded: the capture's link type is not known");
-            eprintln!("  hint: capture on an Ethernet interface, or on `any` (Linux cooked)");
+            say!("note: no packet could be decoded: the capture's link type is not known");
+            say!("  hint: capture on an Ethernet interface, or on `any` (Linux cooked)");
         } else if !summary.tunnelled {
-            eprintln!("note: none of the {decoded} packets is Geneve or VXLAN: they are shown as they are");
-            eprintln!("  hint: --geneve-port and --vxlan-port set other ports than 6081 and 4789");
+            say!("note: none of the {decoded} packets is Geneve or VXLAN: they are shown as they are");
+            say!("  hint: --geneve-port and --vxlan-port set other ports than 6081 and 4789");
         }
     }
 }

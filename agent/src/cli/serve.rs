@@ -33,6 +33,7 @@ use crate::{
         intake::Way,
         settings::{Mode, Settings},
     },
+    talk::say,
 };
 
 /// Networks that may send, unless options say otherwise: private, link-local and loopback ones. GWLB sends from an
@@ -187,7 +188,7 @@ pub(super) fn run(_: Args) -> Result<(), Failure> {
     let mut plan = args.plan(Box::new(move || read(&words)?.settings()))?;
     if check {
         args.sinks.check()?;
-        eprintln!(
+        say!(
             "mirrorscope: the options are in order; memory stays below {} MiB, beside {} MiB in the kernel",
             plan.memory_bound() >> 20,
             (plan.workers * plan.buffer_len) >> 20

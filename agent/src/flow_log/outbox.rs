@@ -17,6 +17,7 @@ use std::{
 };
 
 use super::store::{PART, Store, write_whole};
+use crate::talk::say;
 
 /// How long a failed delivery waits for its next try; twice as long after each failure...
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -204,9 +205,9 @@ impl Outbox {
     fn tell(&self, waiting: &mut Waiting, reason: Option<&String>) {
         match (&waiting.failure, reason) {
             (None, Some(reason)) => {
-                eprintln!("mirrorscope: flow logs wait, and are tried again: {reason}");
+                say!("mirrorscope: flow logs wait, and are tried again: {reason}");
             }
-            (Some(_), None) => eprintln!("mirrorscope: flow logs are delivered again"),
+            (Some(_), None) => say!("mirrorscope: flow logs are delivered again"),
             _ => {}
         }
         waiting.failure = reason.cloned();

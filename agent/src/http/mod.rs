@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 
-use crate::{failure::Failure, serve::Agent};
+use crate::{failure::Failure, serve::Agent, talk::say};
 
 mod api;
 mod capture;
@@ -93,7 +93,7 @@ fn on_socket_file(listener: UnixListener) -> io::Result<tokio::net::UnixListener
 
 fn say(what: &str, listener: &TcpListener) {
     if let Ok(address) = listener.local_addr() {
-        eprintln!("mirrorscope: {what} on http://{address}");
+        say!("mirrorscope: {what} on http://{address}");
     }
 }
 

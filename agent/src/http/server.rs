@@ -17,6 +17,8 @@ use tokio::{
     time,
 };
 
+use crate::talk::say;
+
 /// The most that a request may ask of the listener.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
@@ -46,7 +48,7 @@ pub(super) fn run<L: Listener>(listen: impl FnOnce() -> io::Result<L>, router: R
         })
     };
     if let Err(error) = runtime.and_then(serve) {
-        eprintln!("mirrorscope: an HTTP listener cannot go on: {error}");
+        say!("mirrorscope: an HTTP listener cannot go on: {error}");
     }
 }
 

@@ -6,7 +6,7 @@ use mirrorscope_core::encap::FaultCounts;
 use serde_json::{Value, json};
 
 use super::echo::{EchoCounts, Latency};
-use crate::{failure::Failure, output::Output};
+use crate::{failure::Failure, output::Output, talk::say};
 
 /// The summary of a run.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl Report {
     pub(crate) fn print(&self, json: bool, onto_stderr: bool) -> Result<(), Failure> {
         let text = if json { format!("{}\n", self.to_json()) } else { self.to_text() };
         if onto_stderr {
-            eprint!("{text}");
+            say!("{}", text.trim_end_matches('\n'));
             return Ok(());
         }
         let mut output = Output::new();

@@ -19,6 +19,7 @@ use super::Agent;
 use crate::{
     failure::Failure,
     flow_log::{Delivery, FlowLog, Outbox},
+    talk::say,
 };
 
 /// How often ended flows are taken from the workers.
@@ -245,7 +246,7 @@ impl Logger {
             if let Some(reason) = &failure
                 && self.warned.is_none_or(|warned| warned.elapsed() >= WARN_EVERY)
             {
-                eprintln!("mirrorscope: flow log {}: {reason}", state.name);
+                say!("mirrorscope: flow log {}: {reason}", state.name);
                 self.warned = Some(Instant::now());
             }
             *state.failure.lock().unwrap_or_else(PoisonError::into_inner) = failure;

@@ -27,6 +27,7 @@ use crate::{
     failure::Failure,
     http,
     sinks::runner::{self, SinkState, Wanted},
+    talk::say,
 };
 
 mod ended;
@@ -274,7 +275,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     }
     let page = plan.page.map(|page| page.of_agent(address.port()));
     http::serve(listeners, &agent, plan.api_token, page);
-    eprintln!("mirrorscope: receiving on UDP {address}, {} workers", plan.workers);
+    say!("mirrorscope: receiving on UDP {address}, {} workers", plan.workers);
     notify(&[NotifyState::Ready]);
 
     watch(&agent, &mut signals, &plan.reload, plan.drain);
@@ -286,7 +287,7 @@ fn give_up_privileges(makes_devices: bool, paths: &Paths) {
     let needs = if makes_devices { [Need::Devices].as_slice() } else { &[] };
     privileges::keep_only(needs);
     if !privileges::confine(paths, needs) {
-        eprintln!("mirrorscope: this kernel has no Landlock: the agent could write beside its own files");
+        say!("mirrorscope: this kernel has no Landlock: the agent could write beside its own files");
     }
 }
 
@@ -315,9 +316,9 @@ fn keep_working(index: usize, work: &Loop, intake: &mut impl Receive) {
         match panic::catch_unwind(AssertUnwindSafe(|| work.run(intake))) {
             Ok(Ok(())) => return,
             Ok(Err(error)) => {
-                eprintln!("mirrorscope: worker {index} cannot receive: {error}; it tries again");
+                say!("mirrorscope: worker {index} cannot receive: {error}; it tries again");
             }
-            Err(_) => eprintln!("mirrorscope: worker {index} died; it is started again"),
+            Err(_) => say!("mirrorscope: worker {index} died; it is started again"),
         }
         work.recover();
         work.worker.restarts.fetch_add(1, Ordering::Relaxed);
@@ -338,7 +339,7 @@ fn watch(agent: &Agent, signals: &mut Signals, reload: &dyn Fn() -> Result<Setti
                 (SIGTERM, None) => {
                     agent.draining.store(true, Ordering::Release);
                     notify(&[NotifyState::Stopping]);
-                    eprintln!(
+                    say!(
                         "mirrorscope: draining; stops after {} s without a datagram, at the latest in {} s",
                         drain.quiet.as_secs(),
                         drain.deadline.as_secs()
@@ -374,9 +375,9 @@ fn reload_settings(agent: &Agent, reload: &dyn Fn() -> Result<Settings, Failure>
             // The way back is opened at the start, while there are privileges.
             settings.mode = agent.settings.current().0.mode;
             agent.settings.replace(settings);
-            eprintln!("mirrorscope: reloaded; {NOT_RELOADED}");
+            say!("mirrorscope: reloaded; {NOT_RELOADED}");
         }
-        Err(failure) => eprintln!("mirrorscope: not reloaded, the old settings stay: {failure}"),
+        Err(failure) => say!("mirrorscope: not reloaded, the old settings stay: {failure}"),
     }
     notify(&[NotifyState::Ready]);
 }
@@ -428,8 +429,8 @@ impl Warnings {
         ];
         if news.iter().any(|(is_new, _, _)| *is_new) {
             for (_, message, hint) in news.iter().filter(|(is_new, _, _)| *is_new) {
-                eprintln!("mirrorscope: {message}");
-                eprintln!("  hint: {hint}");
+                say!("mirrorscope: {message}");
+                say!("  hint: {hint}");
             }
             self.looked = Some(Instant::now() + WARN_EVERY);
         } else {
@@ -472,7 +473,7 @@ fn stop(
 
 fn report(agent: &Agent) {
     let tally = agent.tally();
-    eprintln!(
+    say!(
         "mirrorscope: received {} = decoded {} + malformed {} + refused {}; lost in the kernel {}",
         tally.received,
         tally.decoded(),
@@ -481,22 +482,21 @@ fn report(agent: &Agent) {
         tally.kernel_dropped
     );
     if tally.returned + tally.return_failed + tally.policy_dropped > 0 {
-        eprintln!(
+        say!(
             "mirrorscope: returned {}, failed to return {}, dropped by policy {}",
-            tally.returned, tally.return_failed, tally.policy_dropped
+            tally.returned,
+            tally.return_failed,
+            tally.policy_dropped
         );
     }
     for sink in &agent.sinks {
         let (name, delivered, dropped) = (&sink.name, sink.delivered(), sink.dropped());
-        eprintln!("mirrorscope: sink {name}: delivered {delivered}, dropped {dropped}");
+        say!("mirrorscope: sink {name}: delivered {delivered}, dropped {dropped}");
     }
     for log in &agent.logs {
         let [flows, lost] = [&log.flows, &log.lost].map(|count| count.load(Ordering::Relaxed));
         let waiting = log.waiting_files();
-        eprintln!(
-            "mirrorscope: flow log {}: flows {flows}, lost {lost}, files that wait {waiting}",
-            log.name
-        );
+        say!("mirrorscope: flow log {}: flows {flows}, lost {lost}, files that wait {waiting}", log.name);
     }
 }
 

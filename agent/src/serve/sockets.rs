@@ -11,6 +11,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::{
     failure::Failure,
     sys::{receive::Receiver, socket, steer},
+    talk::say,
 };
 
 /// How long a worker waits for a datagram before it turns its loop all the same.
@@ -81,12 +82,12 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
 fn warn_of_small_buffers(sockets: &[Socket], buffer_len: usize) {
     let given = sockets.first().and_then(|socket| socket.recv_buffer_size().ok()).unwrap_or_default() / 2;
     if given < buffer_len {
-        eprintln!(
+        say!(
             "mirrorscope: the kernel gives {} KiB of receive buffer to each worker instead of {} KiB: bursts will be lost",
             given / 1024,
             buffer_len / 1024
         );
-        eprintln!("  hint: sysctl -w net.core.rmem_max={buffer_len}");
+        say!("  hint: sysctl -w net.core.rmem_max={buffer_len}");
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     failure::Failure,
     pipeline::Sink,
     serve::feed::{Batch, Feed, LOOK_EVERY},
+    talk::say,
 };
 
 /// How long a sink that failed is left alone.
@@ -96,8 +97,8 @@ impl SinkState {
     fn set_failure(&self, failure: Option<String>) {
         let mut known = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
         match (&*known, &failure) {
-            (None, Some(reason)) => eprintln!("mirrorscope: {} fails: {reason}", self.name),
-            (Some(_), None) => eprintln!("mirrorscope: {} works again", self.name),
+            (None, Some(reason)) => say!("mirrorscope: {} fails: {reason}", self.name),
+            (Some(_), None) => say!("mirrorscope: {} works again", self.name),
             _ => {}
         }
         *known = failure;

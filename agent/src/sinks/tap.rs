@@ -12,7 +12,7 @@ use std::{
 
 use mirrorscope_core::{Layer, Packet, aws::mirror::MirrorIdentity};
 
-use crate::{failure::Failure, pipeline::Sink, sys::tap};
+use crate::{failure::Failure, pipeline::Sink, sys::tap, talk::say};
 
 /// Octets of payload that a frame may have: jumbo frames, as AWS carries them.
 const MTU: i32 = 9001;
@@ -121,7 +121,7 @@ impl Taps {
             self.devices.insert(name.clone(), device(name)?);
             if let Key::Session(MirrorIdentity { endpoint_id, vni, source }) = key {
                 let endpoint = endpoint_id.map_or_else(|| "no endpoint".to_owned(), |id| id.to_string());
-                eprintln!("mirrorscope: {name} shows VNI {vni} of {source} through {endpoint}");
+                say!("mirrorscope: {name} shows VNI {vni} of {source} through {endpoint}");
             }
         }
         match self.devices.get_mut(name.as_str()) {
@@ -139,7 +139,7 @@ impl Taps {
             let name = name.to_owned();
             self.devices.remove(&name);
             let (_, file) = self.device(key)?;
-            eprintln!("mirrorscope: the TAP device {name} was removed; it is made again");
+            say!("mirrorscope: the TAP device {name} was removed; it is made again");
             result = file.write_all(&frame);
         }
         self.frame = frame;

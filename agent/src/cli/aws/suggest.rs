@@ -8,7 +8,7 @@ use mirrorscope_core::{
 };
 
 use super::{super::input::Input, files::AwsFiles, lint::print};
-use crate::{failure::Failure, output::Output, pipeline::Sink};
+use crate::{failure::Failure, output::Output, pipeline::Sink, talk::say};
 
 /// Suggest the smallest mirror filter that keeps or drops traffic
 ///
@@ -81,7 +81,7 @@ fn show(suggestion: &Suggestion, format: Format) -> Result<(), Failure> {
         Format::Cloudformation => filter.to_cloudformation(),
     };
     if format != Format::Text && !suggestion.is_exact() {
-        eprintln!("{}", suggestion.exactness());
+        say!("{}", suggestion.exactness());
     }
     let mut output = Output::new();
     output.print(|line| {
