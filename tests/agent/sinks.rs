@@ -69,8 +69,6 @@ fn a_series_by_count_holds_every_packet_once_and_keeps_the_last_files_across_res
             assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
         }
 
-        // Names tell the second: within one, the new files could have the names of those that they replace.
-        thread::sleep(Duration::from_millis(1100));
         let mut agent = Agent::start(&words("--keep-files 2"));
         send(&agent.udp, "--packets 500 --rate 4000");
         agent.settle(500);

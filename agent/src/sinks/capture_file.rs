@@ -22,6 +22,8 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::{failure::Failure, pipeline::Sink};
 
+/// What the name of a file ends in that is not finished.
+pub(crate) const PARTIAL: &str = ".partial";
 /// Blocks that are gathered before they are written.
 const GATHER_LEN: usize = 256 * 1024;
 
@@ -132,9 +134,7 @@ impl Target {
             let writer = File::options().write(true).open(path)?;
             return Ok(Self::Stream { name: path.display().to_string(), writer });
         }
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let (partial, path) = (PathBuf::from(partial), path.to_owned());
+        let (partial, path) = (partial(path), path.to_owned());
         let (file, packing) = (File::create(&partial)?, Packing::of(&path));
         Ok(Self::File { partial, path, file, packing, written_len: 0 })
     }
@@ -185,6 +185,13 @@ impl Target {
             }
         }
     }
+}
+
+/// What the file is called until it is finished.
+pub(crate) fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(PARTIAL);
+    partial.into()
 }
 
 #[cfg(unix)]

@@ -1,9 +1,10 @@
 //! Captures that begin anew by size, time or count, of which only the last few are kept.
 //!
 //! Each file is named `NAME-YYYYMMDDTHHMMSSZ-NNNN.pcapng`, so that the names sort by time, and has its name only
-//! when it is finished (see [`super::capture_file`]). Without a limit there is one file, named as it was said; a
-//! second one, begun after a failure, is named like those of a series, so that it does not take the first one's
-//! place. Where the disk is nearly full, nothing is written: the rest belongs to others.
+//! when it is finished (see [`super::capture_file`]). The number goes on where the last run's ended: no name is used
+//! twice, and the oldest file is known even if the clock was set back. Without a limit there is one file, named as it
+//! was said; where there is such a file already, from an earlier run or from before a failure, the next one is named
+//! like those of a series. Where the disk is nearly full, nothing is written: the rest belongs to others.
 
 use std::{
     collections::VecDeque,
@@ -15,7 +16,7 @@ use std::{
 
 use mirrorscope_core::{Packet, sinks::pcapng::Part};
 
-use super::capture_file::{CaptureFile, Packing};
+use super::capture_file::{CaptureFile, PARTIAL, Packing, partial};
 use crate::{failure::Failure, pipeline::Sink};
 
 /// How often the free space is looked at.
@@ -48,7 +49,9 @@ pub(crate) struct Rotation {
     part: Part,
     limits: Limits,
     current: Option<Current>,
-    number: u32,
+    /// Of the next file.
+    number: u64,
+    /// The files that are counted to keep the last few, the oldest first.
     finished: VecDeque<PathBuf>,
     looked: Instant,
 }
@@ -63,16 +66,16 @@ struct Current {
 }
 
 impl Rotation {
-    /// A series named after `path`. Its files are numbered from `number` on; only number 0 may bear the name itself.
-    pub(crate) fn open(path: &Path, part: Part, limits: Limits, number: u32) -> Result<Self, Failure> {
-        let finished = if limits.rotate() { earlier(path) } else { VecDeque::new() };
+    /// A series named after `path`, which goes on where an earlier one ended.
+    pub(crate) fn open(path: &Path, part: Part, limits: Limits) -> Result<Self, Failure> {
+        let earlier = earlier(path);
         let mut rotation = Self {
             path: path.to_owned(),
             part,
             limits,
             current: None,
-            number,
-            finished,
+            number: earlier.last().map_or(0, |(number, _)| number + 1),
+            finished: earlier.into_iter().map(|(_, file)| file).collect(),
             looked: Instant::now(),
         };
         rotation.begin()?;
@@ -81,7 +84,7 @@ impl Rotation {
 
     fn begin(&mut self) -> Result<(), Failure> {
         self.check_space()?;
-        let name = match self.limits.rotate() || self.number > 0 {
+        let name = match self.limits.rotate() || self.is_taken() {
             true => numbered(&self.path, jiff::Timestamp::now(), self.number),
             false => self.path.clone(),
         };
@@ -91,11 +94,17 @@ impl Rotation {
         Ok(())
     }
 
+    /// Whether a file bears the name itself, or one that was never finished would.
+    fn is_taken(&self) -> bool {
+        self.path.as_os_str() != "-" && (self.path.is_file() || partial(&self.path).exists())
+    }
+
     fn end(&mut self) -> Result<(), Failure> {
         let Some(mut current) = self.current.take() else { return Ok(()) };
         current.file.finish()?;
+        let Some(most) = self.limits.files.filter(|_| self.limits.rotate()) else { return Ok(()) };
         self.finished.push_back(current.name);
-        while self.limits.files.is_some_and(|most| self.limits.rotate() && self.finished.len() > most) {
+        while self.finished.len() > most {
             // A file that somebody else removed is gone, which is what was wanted.
             let _ = self.finished.pop_front().map(fs::remove_file);
         }
@@ -192,34 +201,38 @@ fn halves(path: &Path) -> (OsString, OsString) {
     (name.file_stem().unwrap_or_default().to_owned(), end)
 }
 
-fn numbered(path: &Path, time: jiff::Timestamp, number: u32) -> PathBuf {
+fn numbered(path: &Path, time: jiff::Timestamp, number: u64) -> PathBuf {
     let (mut name, end) = halves(path);
     name.push(format!("-{}-{number:04}", time.strftime("%Y%m%dT%H%M%SZ")));
     name.push(end);
     path.with_file_name(name)
 }
 
-/// Files of the series that an earlier run, or this one before a failure, has finished; the oldest first.
-fn earlier(path: &Path) -> VecDeque<PathBuf> {
+/// Files of the series that there are already, with their numbers, the oldest first. Those that a run which was killed
+/// has not finished are among them, or they would never go.
+fn earlier(path: &Path) -> Vec<(u64, PathBuf)> {
     let (begin, end) = halves(path);
-    let is_ours = |name: &OsStr| {
-        let number = name.as_encoded_bytes().strip_prefix(begin.as_encoded_bytes());
-        number.and_then(|rest| rest.strip_suffix(end.as_encoded_bytes())).is_some_and(is_number)
+    let number = |name: &OsStr| {
+        let name = name.as_encoded_bytes();
+        let name = name.strip_suffix(PARTIAL.as_bytes()).unwrap_or(name);
+        number(name.strip_prefix(begin.as_encoded_bytes())?.strip_suffix(end.as_encoded_bytes())?)
     };
     let entries = fs::read_dir(folder(path)).into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name()).filter(|name| is_ours(name));
-    let mut files: Vec<_> = names.map(|name| path.with_file_name(name)).collect();
+    let names = entries.map(|entry| entry.file_name());
+    let mut files: Vec<_> =
+        names.filter_map(|name| Some((number(&name)?, path.with_file_name(name)))).collect();
     files.sort();
-    files.into()
+    files
 }
 
-/// `-YYYYMMDDTHHMMSSZ-NNNN`, and no other name that happens to begin alike.
-fn is_number(text: &[u8]) -> bool {
-    const FORM: &[u8] = b"-00000000T000000Z-0000";
+/// The number of `-YYYYMMDDTHHMMSSZ-NNNN`, and of no other name that happens to begin alike.
+fn number(text: &[u8]) -> Option<u64> {
+    const FORM: &[u8] = b"-00000000T000000Z-";
+    let (time, number) = text.split_at_checked(FORM.len())?;
     let fits = |(octet, form): (&u8, &u8)| if *form == b'0' { octet.is_ascii_digit() } else { octet == form };
-    text.len() >= FORM.len()
-        && text.iter().zip(FORM).all(fits)
-        && text.iter().skip(FORM.len()).all(u8::is_ascii_digit)
+    let is_number = number.len() >= 4 && number.iter().all(u8::is_ascii_digit);
+    let number = std::str::from_utf8(number).ok().filter(|_| is_number)?;
+    time.iter().zip(FORM).all(fits).then(|| number.parse().ok())?
 }
 
 #[cfg(test)]
@@ -241,19 +254,54 @@ mod tests {
 
     #[test]
     fn files_of_the_series_are_known_again_and_others_are_not() {
-        assert!(is_number(b"-20231114T221320Z-0003") && is_number(b"-20231114T221320Z-10003"));
+        assert_eq!(number(b"-20231114T221320Z-0003"), Some(3));
+        assert_eq!(number(b"-20231114T221320Z-10003"), Some(10_003));
         for other in
             ["", "-20231114", "-20231114T221320Z-00x3", "x20231114T221320Z-0003", "-20231114T221320Z-0003x"]
         {
-            assert!(!is_number(other.as_bytes()), "{other}");
+            assert_eq!(number(other.as_bytes()), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_series_goes_on_behind_its_highest_number_whatever_the_clock_says() {
+        let folder = std::env::temp_dir().join(format!("mirrorscope-series-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        // The clock went back between the two, and the second run was killed.
+        for name in ["m-20261114T221320Z-0041.pcapng", "m-20251114T221320Z-0042.pcapng.partial", "m-x.pcapng"]
+        {
+            fs::write(folder.join(name), "").unwrap();
+        }
+        let limits = Limits { packets: Some(1), files: Some(2), ..Limits::default() };
+        let mut rotation = Rotation::open(&folder.join("m.pcapng"), Part::Subject, limits).unwrap();
+        assert_eq!(rotation.number, 44);
+        rotation.end().unwrap();
+        let mut left: Vec<_> = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        left.sort();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(left.len(), 3, "{left:?}");
+        assert_eq!(left[0], "m-20251114T221320Z-0042.pcapng.partial");
+        assert!(left[1].to_string_lossy().ends_with("-0043.pcapng"), "{left:?}");
+    }
+
+    #[test]
+    fn a_file_that_is_there_already_is_not_replaced() {
+        let folder = std::env::temp_dir().join(format!("mirrorscope-taken-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("m.pcapng");
+        for files in 1..=3 {
+            Rotation::open(&path, Part::Subject, Limits::default()).unwrap().end().unwrap();
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
+        }
+        assert!(path.is_file());
+        fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]
     fn the_space_that_is_left_to_others_is_not_written_to() {
         let path = std::env::temp_dir().join("mirrorscope-floor.pcapng");
         let limits = Limits { floor_len: u64::MAX, ..Limits::default() };
-        let failure = Rotation::open(&path, Part::Subject, limits, 0).err().expect("there is not so much");
+        let failure = Rotation::open(&path, Part::Subject, limits).err().expect("there is not so much");
         assert!(failure.to_string().contains("--disk-floor"), "{failure}");
         assert!(!path.with_extension("pcapng.partial").exists());
     }

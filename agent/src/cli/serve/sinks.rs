@@ -29,7 +29,8 @@ pub(super) struct SinkArgs {
     #[arg(long, value_name = "FILE")]
     json: Vec<PathBuf>,
 
-    /// Write the mirrored frames to this pcapng file, compressed if its name ends in .gz or .zst
+    /// Write the mirrored frames to this pcapng file, compressed if its name ends in .gz or .zst. A file that is there
+    /// already is not replaced: the new one has the time in its name
     #[arg(short, long, value_name = "FILE")]
     write: Vec<PathBuf>,
 
@@ -101,13 +102,7 @@ impl SinkArgs {
         sinks.extend(self.write.iter().cloned().map(|path| {
             let name = format!("write:{}", path.display());
             let writes = Some(path.clone());
-            let mut number = 0;
-            let rotation = open(move || {
-                let rotation = Rotation::open(&path, part, limits, number)?;
-                number += 1;
-                Ok(rotation)
-            });
-            Wanted { writes, ..Wanted::new(name, rotation) }
+            Wanted { writes, ..Wanted::new(name, open(move || Rotation::open(&path, part, limits))) }
         }));
         sinks.extend(self.tap.iter().cloned().map(|pattern| {
             let name = format!("tap:{pattern}");
