@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::Args;
 use mirrorscope_core::{aws::inventory::Inventory, flow_log::Writer};
 
-use crate::flow_log::{Options, place::Target};
+use crate::flow_log::{
+    Options,
+    place::{Place, Target},
+};
 
 /// Which flow logs, and what stands in them.
 #[derive(Args, Clone, Debug)]
@@ -46,6 +49,18 @@ impl FlowLogArgs {
     /// Nanoseconds of an interval.
     pub(crate) fn interval_ns(&self) -> i64 {
         i64::from(self.flow_log_interval) * 1_000_000_000
+    }
+
+    /// Folders that will be written to, or made.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        let is_bucket = |target: &Target| matches!(target.place, Place::Bucket { .. });
+        let spool =
+            self.flow_log.iter().any(is_bucket).then(|| self.spool.clone().unwrap_or_else(default_spool));
+        let folders = self.flow_log.iter().filter_map(|target| match &target.place {
+            Place::Folder(folder) => Some(folder.clone()),
+            _ => None,
+        });
+        folders.chain(spool).collect()
     }
 
     /// The interval.

@@ -56,7 +56,9 @@ const ENDPOINT_INTERFACE: &str = "gateway_load_balancer_endpoint";
 /// Receive what a Gateway Load Balancer sends, until stopped
 ///
 /// By default nothing is ever sent and no privilege is needed. Once everything is open, the agent gives up all
-/// capabilities but a TAP's, and all files but its own.
+/// capabilities but a TAP's, and all files but its own. That holds for root too, who then may no more than others
+/// (CAP_DAC_OVERRIDE is gone): files that are written, and those that SIGHUP reads, must be open to the user by their
+/// own permissions.
 ///
 /// SIGTERM drains: health says 503, the data path stays up until it is quiet. A second SIGTERM, or Ctrl-C, stops at
 /// once. SIGHUP reads --config and the AWS files again, and takes EXPR, --drop, --allow-from and --mirror-endpoint
@@ -90,7 +92,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// Check the options, say what is wrong, and open nothing
+    /// Check the options, and whether this user has the capabilities and the files that they take; say what is wrong, and
+    /// leave everything as it is. A port that is taken is only noted: the agent may be running
     #[arg(long)]
     check: bool,
 
@@ -188,6 +191,7 @@ pub(super) fn run(_: Args) -> Result<(), Failure> {
     let mut plan = args.plan(Box::new(move || read(&words)?.settings()))?;
     if check {
         args.sinks.check()?;
+        serve::check(&plan, &args.logs.folders())?;
         say!(
             "mirrorscope: the options are in order; memory stays below {} MiB, beside {} MiB in the kernel",
             plan.memory_bound() >> 20,

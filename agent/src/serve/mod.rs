@@ -30,11 +30,13 @@ use crate::{
     talk::say,
 };
 
+mod check;
 mod ended;
 pub(crate) mod feed;
 pub(crate) mod flow_logs;
 mod inline;
 pub(crate) mod intake;
+mod news;
 mod outer;
 pub(crate) mod privileges;
 pub(crate) mod settings;
@@ -42,15 +44,16 @@ mod sockets;
 pub(crate) mod tally;
 mod worker;
 
+pub(crate) use self::{check::check, worker::Worker};
 use feed::{Feed, Hub};
 use flow_logs::{LogState, Logging, OpenLog, Pace};
 use inline::ReturnPath;
 use intake::{Intake, Receive, Way};
+use news::Warnings;
 use privileges::{Need, Paths};
 use settings::{Mode, Settings, Shared};
 use tally::Tally;
 use worker::Loop;
-pub(crate) use worker::Worker;
 
 /// A worker whose loop has not turned for so long is stuck. It turns ten times a second without any traffic.
 const WORKER_BOUND: Duration = Duration::from_secs(2);
@@ -62,8 +65,6 @@ const SINK_BOUND: Duration = Duration::from_secs(10);
 const SINK_PATIENCE: Duration = Duration::from_secs(10);
 /// How often the loop of this file looks around.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// How often the same warning may be given.
-const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// What is to be done, as the command line said it.
 pub(crate) struct Plan {
@@ -117,6 +118,23 @@ impl Plan {
         let worker_len = intake::WORKER_LEN + self.flows.memory_bound();
         let queues = self.sinks.len() + http::MAX_READERS;
         PROGRAM_LEN + self.workers * worker_len + queues * COPIES * self.queue_len
+    }
+
+    fn makes_devices(&self) -> bool {
+        self.sinks.iter().any(|sink| sink.makes_devices)
+    }
+
+    fn sends_back(&self) -> bool {
+        self.settings.mode != Mode::Mirror
+    }
+
+    fn needs(&self) -> Vec<Need> {
+        let needs = [
+            self.makes_devices().then_some(Need::Devices),
+            self.sends_back().then_some(Need::Return),
+            (self.way == Way::Ring).then_some(Need::Ring),
+        ];
+        needs.into_iter().flatten().collect()
     }
 }
 
@@ -208,14 +226,8 @@ impl Agent {
 pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP])
         .map_err(|error| Failure::new(format_args!("cannot watch for signals: {error}")))?;
-    let makes_devices = plan.sinks.iter().any(|sink| sink.makes_devices);
-    let sends_back = plan.settings.mode != Mode::Mirror;
-    let needs = [
-        makes_devices.then_some(Need::Devices),
-        sends_back.then_some(Need::Return),
-        (plan.way == Way::Ring).then_some(Need::Ring),
-    ];
-    privileges::require(&needs.into_iter().flatten().collect::<Vec<_>>())?;
+    let (makes_devices, sends_back) = (plan.makes_devices(), plan.sends_back());
+    privileges::require(&plan.needs())?;
     let address = plan.listen.unwrap_or_else(|| sockets::any_address(plan.port));
     let (intakes, _guard, address) = intake::open(plan.way, address, plan.workers, plan.buffer_len)?;
     let return_paths = (0..plan.workers).map(|_| match sends_back {
@@ -382,65 +394,6 @@ fn reload_settings(agent: &Agent, reload: &dyn Fn() -> Result<Settings, Failure>
     notify(&[NotifyState::Ready]);
 }
 
-/// What the user should know, said when it begins and at most once a minute.
-#[derive(Debug, Default)]
-struct Warnings {
-    looked: Option<Instant>,
-    inline: u64,
-    kernel_dropped: u64,
-    refused: u64,
-    oversized: u64,
-}
-
-impl Warnings {
-    fn look(&mut self, agent: &Agent) {
-        if self.looked.is_some_and(|looked| looked.elapsed() < Duration::from_secs(1)) {
-            return;
-        }
-        let tally = agent.tally();
-        let mirror_only = agent.settings.current().0.mode == Mode::Mirror;
-        let news = [
-            (
-                tally.inline > self.inline && mirror_only,
-                format!(
-                    "{} packets are inline, not mirrored, and are not returned: GWLB's clients lose them",
-                    tally.inline
-                ),
-                "--mode inline returns them; --mode auto swallows mirrored packets and returns the rest",
-            ),
-            (
-                tally.kernel_dropped > self.kernel_dropped,
-                format!("{} datagrams were lost because a socket buffer was full", tally.kernel_dropped),
-                "--buffer gives it more room, --workers more threads",
-            ),
-            (
-                tally.oversized > self.oversized,
-                format!(
-                    "{} packets are longer than the 8500 octets that GWLB carries: others like them are cut or lost",
-                    tally.oversized
-                ),
-                "an MTU of 8500 at the clients, or clamping TCP's MSS, keeps packets below it",
-            ),
-            (
-                tally.refused_source > self.refused,
-                format!("{} datagrams came from addresses outside --allow-from", tally.refused_source),
-                "--allow-from CIDR lets them in, a security group keeps them out",
-            ),
-        ];
-        if news.iter().any(|(is_new, _, _)| *is_new) {
-            for (_, message, hint) in news.iter().filter(|(is_new, _, _)| *is_new) {
-                say!("mirrorscope: {message}");
-                say!("  hint: {hint}");
-            }
-            self.looked = Some(Instant::now() + WARN_EVERY);
-        } else {
-            self.looked = Some(Instant::now());
-        }
-        (self.inline, self.kernel_dropped) = (tally.inline, tally.kernel_dropped);
-        (self.refused, self.oversized) = (tally.refused_source, tally.oversized);
-    }
-}
-
 /// Ends the workers, then the sinks and the flow logs, and prints the last counters.
 fn stop(
     agent: &Agent,
@@ -459,7 +412,7 @@ fn stop(
         thread::sleep(Duration::from_millis(5));
     }
     let logged = logging.map_or(Ok(()), Logging::finish);
-    report(agent);
+    news::report(agent);
     let stuck = agent.sinks.iter().zip(&sinks).find(|(_, thread)| !thread.is_finished());
     match stuck {
         Some((sink, _)) => Err(Failure::new(format_args!(
@@ -468,35 +421,6 @@ fn stop(
             SINK_PATIENCE.as_secs()
         ))),
         None => logged,
-    }
-}
-
-fn report(agent: &Agent) {
-    let tally = agent.tally();
-    say!(
-        "mirrorscope: received {} = decoded {} + malformed {} + refused {}; lost in the kernel {}",
-        tally.received,
-        tally.decoded(),
-        tally.malformed,
-        tally.refused(),
-        tally.kernel_dropped
-    );
-    if tally.returned + tally.return_failed + tally.policy_dropped > 0 {
-        say!(
-            "mirrorscope: returned {}, failed to return {}, dropped by policy {}",
-            tally.returned,
-            tally.return_failed,
-            tally.policy_dropped
-        );
-    }
-    for sink in &agent.sinks {
-        let (name, delivered, dropped) = (&sink.name, sink.delivered(), sink.dropped());
-        say!("mirrorscope: sink {name}: delivered {delivered}, dropped {dropped}");
-    }
-    for log in &agent.logs {
-        let [flows, lost] = [&log.flows, &log.lost].map(|count| count.load(Ordering::Relaxed));
-        let waiting = log.waiting_files();
-        say!("mirrorscope: flow log {}: flows {flows}, lost {lost}, files that wait {waiting}", log.name);
     }
 }
 

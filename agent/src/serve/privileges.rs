@@ -15,7 +15,7 @@ use landlock::{
 use crate::failure::Failure;
 
 /// The device that makes TAP devices.
-const TUN: &str = "/dev/net/tun";
+pub(super) const TUN: &str = "/dev/net/tun";
 /// What a program looks into while it runs: time zones, the resolver's files and certificates, and what the kernel
 /// tells of the machine.
 const SYSTEM: [&str; 4] = ["/etc", "/usr", "/proc", "/sys"];
@@ -129,7 +129,8 @@ fn place(path: &Path) -> &Path {
     }
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that a file lies in.
+pub(super) fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

@@ -91,7 +91,8 @@ fn warn_of_small_buffers(sockets: &[Socket], buffer_len: usize) {
     }
 }
 
-fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failure {
+/// Why not, and what to do.
+pub(super) fn cannot_bind(address: SocketAddr, error: &io::Error) -> Failure {
     let failure = Failure::new(format_args!("cannot listen on UDP {address}: {error}"));
     match error.kind() {
         io::ErrorKind::AddrInUse => failure.hint(format_args!(

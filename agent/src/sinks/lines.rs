@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Write, stdout},
+    io::{self, Write, stdout},
     path::{Path, PathBuf},
 };
 
@@ -66,6 +66,15 @@ impl Lines {
     }
 }
 
+/// Appends all of `text` or, on a disk that is full, nothing of it, so that the next line has a beginning.
+fn append(file: &mut File, text: &[u8]) -> io::Result<()> {
+    let before_len = file.metadata()?.len();
+    file.write_all(text).inspect_err(|_| {
+        // Pipes and devices have no length, and the error that is reported is the first one.
+        let _ = file.set_len(before_len);
+    })
+}
+
 impl Sink for Lines {
     fn packet(&mut self, packet: &Packet<'_>) -> Result<(), Failure> {
         (self.print)(packet, &mut self.line);
@@ -74,7 +83,7 @@ impl Sink for Lines {
 
     fn idle(&mut self) -> Result<(), Failure> {
         let result = match &mut self.file {
-            Some(file) => file.write_all(self.line.as_bytes()),
+            Some(file) => append(file, self.line.as_bytes()),
             None => {
                 let mut stdout = stdout().lock();
                 stdout.write_all(self.line.as_bytes()).and_then(|()| stdout.flush())

@@ -1,6 +1,10 @@
 //! The options that say where packets go, and the sinks that they mean: a row each in [`SinkArgs::sinks`].
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use clap::Args;
 use mirrorscope_core::sinks::pcapng::Part;
@@ -91,17 +95,14 @@ impl SinkArgs {
         for (kind, style, paths) in [("text", Style::Brief, &self.text), ("json", Style::Json, &self.json)] {
             sinks.extend(paths.iter().cloned().map(|path| {
                 let name = format!("{kind}:{}", path.display());
-                Wanted {
-                    writes: Some(path.clone()),
-                    ..Wanted::new(name, open(move || Lines::open(&path, style)))
-                }
+                Wanted { writes: file(&path), ..Wanted::new(name, open(move || Lines::open(&path, style))) }
             }));
         }
         let part = if self.outer { Part::Record } else { Part::Subject };
         let limits = self.limits();
         sinks.extend(self.write.iter().cloned().map(|path| {
             let name = format!("write:{}", path.display());
-            let writes = Some(path.clone());
+            let writes = file(&path);
             Wanted { writes, ..Wanted::new(name, open(move || Rotation::open(&path, part, limits))) }
         }));
         sinks.extend(self.tap.iter().cloned().map(|pattern| {
@@ -143,6 +144,11 @@ impl SinkArgs {
         }
         Ok(())
     }
+}
+
+/// `-` is standard output, which is open already.
+fn file(path: &Path) -> Option<PathBuf> {
+    (path.as_os_str() != "-").then(|| path.to_owned())
 }
 
 fn open<S: Sink + 'static>(mut open: impl FnMut() -> Result<S, Failure> + Send + 'static) -> Open {
