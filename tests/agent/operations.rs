@@ -21,11 +21,16 @@ fn check(words: &[&str]) -> (bool, String) {
 }
 
 #[test]
-fn a_check_finds_what_is_wrong_and_opens_nothing() {
+fn a_check_finds_what_is_wrong_and_leaves_everything_as_it_is() {
     let port = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let taken = port.local_addr().unwrap().to_string();
-    let (is_fine, text) = check(&["--listen", &taken, "--write", "m.pcapng", "tcp port 443"]);
+    let capture = scratch("checked.pcapng");
+    let words = ["--write", capture.to_str().unwrap(), "tcp port 443"];
+    let (is_fine, text) = check(&[&["--listen", &taken], words.as_slice()].concat());
     assert!(is_fine && text.contains("in order"), "{text}");
+    assert!(text.contains(&format!("{taken} is taken")) && text.contains("--port or --listen"), "{text}");
+    assert!(!check(&[&["--listen", "127.0.0.1:0"], words.as_slice()].concat()).1.contains("taken"));
+    assert!(!capture.exists());
     for (words, wanted) in [
         (["tcp porrt 443"].as_slice(), "porrt"),
         (&["--mode", "auto"], "no mirror endpoint"),
@@ -36,6 +41,8 @@ fn a_check_finds_what_is_wrong_and_opens_nothing() {
         (&["--vxlan", "10.0.0.1:4789,x"], "not an address with a port"),
         (&["--api-token-file", "/no/such/token"], "cannot read /no/such/token"),
         (&["--targets", "/no/such/targets.json"], "/no/such/targets.json"),
+        (&["--listen", "192.0.2.1:6081"], "must be an address of this machine"),
+        (&["--health", "192.0.2.1:8080"], "--health: cannot listen on 192.0.2.1:8080"),
     ] {
         let (is_fine, text) = check(words);
         assert!(!is_fine && text.contains(wanted), "{words:?}: {text}");
@@ -178,6 +185,65 @@ fn receiving_needs_no_privilege_and_what_does_says_which() {
         assert!(text.contains(&setcap), "{text}");
     }
     fs::remove_dir_all(files.parent().unwrap()).unwrap();
+}
+
+#[test]
+fn a_check_finds_what_this_user_may_not() {
+    let Some(setpriv) = tool("setpriv").filter(|_| is_root()) else {
+        return skip("running as nobody takes setpriv and root: run the tests as root");
+    };
+    let (program, files) = for_nobody("check");
+    let [closed, kept] = ["closed", "kept.json"].map(|name| files.join(name));
+    fs::create_dir(&closed).unwrap();
+    fs::write(&kept, "").unwrap();
+    let path = |path: &PathBuf| path.display().to_string();
+    let inside = path(&closed.join("m.pcapng"));
+    let check = |user: &[&str], words: &[&str]| {
+        let mut command = Command::new(&setpriv);
+        let output =
+            command.args(user).arg(&program).args(["serve", "--check"]).args(words).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
+    for (words, wanted) in [
+        (["--write", inside.as_str()], "may not write to"),
+        (["--json", &path(&kept)], "may not write to"),
+        (["--api", &format!("unix:{}/api", path(&closed))], "--api: the agent may not write to"),
+        (["--flow-log", &format!("json:{}/logs", path(&closed))], "--flow-log: the agent may not write to"),
+        (["--tap", "mstap5"], "--tap takes CAP_NET_ADMIN"),
+        (["--mode", "inline"], "--mode inline or auto takes CAP_NET_RAW"),
+        (["--receive", "ring"], "--receive ring takes CAP_NET_RAW"),
+    ] {
+        let (is_fine, text) = check(&nobody, &words);
+        assert!(!is_fine && text.contains(wanted) && text.contains("hint: "), "{words:?}: {text}");
+    }
+    assert!(check(&nobody, &["--write", &path(&files.join("m.pcapng"))]).0);
+    // What root may only because it is root, the agent will not be able to.
+    std::os::unix::fs::chown(&closed, Some(65534), Some(65534)).unwrap();
+    let (is_fine, text) = check(&["--reuid=0"], &["--write", &inside]);
+    assert!(!is_fine && text.contains("root has no more rights than others"), "{text}");
+    assert!(check(&nobody, &["--write", &inside]).0);
+    fs::remove_dir_all(files.parent().unwrap()).unwrap();
+}
+
+#[test]
+fn nobody_who_listens_is_no_reason_to_stop() {
+    let json = scratch("unheard.json");
+    let mut command = Command::new(mirrorscope_bin());
+    command.args(["serve", "--listen", "127.0.0.1:0", "--health", "127.0.0.1:0", "--api", "127.0.0.1:0"]);
+    command.args(["--drain-quiet", "1", "--allow-from", "10.0.0.0/8,127.0.0.0/8", "--json"]).arg(&json);
+    let mut agent = Agent::spawn_and_leave(command);
+    // Each of these makes the agent say something.
+    send(&agent.udp, "--packets 300 --rate 3000 --inline 0.5");
+    agent.settle(300);
+    agent.signal("HUP");
+    std::thread::sleep(Duration::from_millis(1500));
+    send(&agent.udp, "--packets 300 --rate 3000 --inline 0.5");
+    agent.settle(600);
+    assert_eq!(agent.healthy(), (200, "ok\n".to_owned()));
+    agent.signal("TERM");
+    assert!(agent.wait().success());
+    assert_eq!(fs::read_to_string(json).unwrap().lines().count(), 600);
 }
 
 #[test]

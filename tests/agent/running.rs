@@ -4,11 +4,11 @@
 use std::{
     collections::BTreeSet,
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Lines, Read, Write},
     net::TcpStream,
     os::unix::net::UnixStream,
     path::PathBuf,
-    process::{Child, Command, ExitStatus, Output, Stdio},
+    process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -50,7 +50,23 @@ impl Agent {
     }
 
     /// Starts what `command` says, and waits until it receives.
-    pub(crate) fn spawn(mut command: Command) -> Self {
+    pub(crate) fn spawn(command: Command) -> Self {
+        let (agent, lines) = Self::spawn_and_hear(command);
+        let heard = Arc::clone(&agent.talk);
+        thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                heard.lock().unwrap().push_str(&format!("{line}\n"));
+            }
+        });
+        agent
+    }
+
+    /// The same, but nobody reads what it says from then on.
+    pub(crate) fn spawn_and_leave(command: Command) -> Self {
+        Self::spawn_and_hear(command).0
+    }
+
+    fn spawn_and_hear(mut command: Command) -> (Self, Lines<BufReader<ChildStderr>>) {
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let mut lines = BufReader::new(child.stderr.take().expect("it is piped")).lines();
@@ -69,13 +85,7 @@ impl Agent {
                 other => talk.lock().unwrap().push_str(&format!("{other}\n")),
             }
         }
-        let heard = Arc::clone(&talk);
-        thread::spawn(move || {
-            for line in lines.map_while(Result::ok) {
-                heard.lock().unwrap().push_str(&format!("{line}\n"));
-            }
-        });
-        Self { child, udp, health, api, talk }
+        (Self { child, udp, health, api, talk }, lines)
     }
 
     pub(crate) fn signal(&self, name: &str) {

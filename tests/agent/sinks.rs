@@ -279,6 +279,7 @@ fn collectors_share_the_flows_and_each_flow_stays_with_one() {
             let (mut packets, mut datagram) = (0, [0; 9300]);
             while let Ok((len, from)) = socket.recv_from(&mut datagram) {
                 packets += 1;
+                assert_eq!(datagram[..8], [8, 0, 0, 0, 0, 0, 77, 0], "the VNI is the session's");
                 // Addresses of the mirrored IPv4 packet, either direction: both ends sorted.
                 let ip = &datagram[8 + 14..len];
                 let mut ends = [ip[12..16].to_vec(), ip[16..20].to_vec()];
@@ -290,7 +291,7 @@ fn collectors_share_the_flows_and_each_flow_stays_with_one() {
             (packets, flows)
         })
     });
-    send(&agent.udp, "--packets 2000 --rate 2000 --flows 60");
+    send(&agent.udp, "--packets 2000 --rate 2000 --flows 60 --vni 77");
     agent.settle(2000);
     let [a, b, all] = readers.map(|reader| reader.join().unwrap());
     assert_eq!((a.0 + b.0, all.0), (2000, 2000));
