@@ -43,6 +43,8 @@ export interface ReadOptions {
 export interface SelectOptions extends ReadOptions {
   fromNs?: bigint | undefined;
   toNs?: bigint | undefined;
+  /** Only packets that are in this selection too. */
+  within?: Selection | undefined;
 }
 
 /** Some packets of a capture. It stays valid, but does not grow, while more packets come. */
@@ -252,8 +254,8 @@ export interface CaptureApi {
   stop(): void;
 
   /**
-   * Chooses packets by a filter, perhaps only between two times, both included; an empty filter chooses all. Rejects
-   * with a `FilterError`, or with the signal's reason.
+   * Chooses packets by a filter, perhaps only of another selection, or between two times, both included; an empty
+   * filter chooses all. Rejects with a `FilterError`, or with the signal's reason.
    */
   select(expr: string, options?: SelectOptions): Promise<Selection>;
   /** Chooses packets between two times, both included, perhaps of a selection. */

@@ -89,12 +89,15 @@ export class Capture implements CaptureApi {
     this.#loader.stop();
   }
 
-  async select(expr: string, { fromNs, toNs, ...options }: SelectOptions = {}): Promise<Selection> {
-    const selection = await this.#select(expr, options);
-    if (fromNs === undefined && toNs === undefined) return selection;
-    const within = await this.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, selection);
-    this.release(selection);
-    return { ...within, packetsRead: selection.packetsRead };
+  async select(expr: string, { fromNs, toNs, within, ...options }: SelectOptions = {}): Promise<Selection> {
+    let selection = await this.#select(expr, options);
+    const narrow = (text: string): void => {
+      this.release(selection);
+      selection = { ...this.#selection(text, expr), packetsRead: selection.packetsRead };
+    };
+    if (within) narrow(this.#raw.selectBoth(selection.id, within.id));
+    if (fromNs !== undefined || toNs !== undefined) narrow(this.#raw.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, selection.id));
+    return selection;
   }
 
   async #select(expr: string, options: ReadOptions): Promise<Selection> {
@@ -128,7 +131,7 @@ export class Capture implements CaptureApi {
     const id = selection?.id ?? 0;
     const limit = Math.min(count, MAX_ROWS);
     try {
-      const found = await this.#visit(this.#raw.visitRows(id, from, limit));
+      const found = await this.#loader.first(() => this.#visit(this.#raw.visitRows(id, from, limit)));
       return (JSON.parse(found ?? '[]') as RawRow[]).map(row);
     } catch (error) {
       if (!(error instanceof MirrorscopeError)) throw error;
@@ -156,7 +159,7 @@ export class Capture implements CaptureApi {
     if (source === undefined || offset === undefined || length === undefined) {
       throw new RangeError(`there is no packet ${packet}: the capture has ${this.firstPacket} to ${this.packetCount - 1}`);
     }
-    const octets = await this.#loader.octets[source]?.read(offset, length);
+    const octets = await this.#loader.first(async () => this.#loader.octets[source]?.read(offset, length));
     if (!octets || octets.length !== length) throw changed();
     return octets;
   }

@@ -30,6 +30,10 @@ export class Loader {
   readonly #feeds: Feed[] = [];
   readonly #stop = new AbortController();
   #told = 0;
+  #toldPackets = 0;
+  /** Questions that someone waits for, and whoever waits for them to be answered. */
+  #questions = 0;
+  #answered: (() => void) | undefined;
 
   constructor(raw: RawCapture) {
     this.#raw = raw;
@@ -38,6 +42,17 @@ export class Loader {
   /** Ends loading. */
   stop(): void {
     this.#stop.abort();
+  }
+
+  /** Lets a short question be answered before more is loaded. */
+  async first<T>(question: () => Promise<T>): Promise<T> {
+    this.#questions += 1;
+    try {
+      return await question();
+    } finally {
+      this.#questions -= 1;
+      if (this.#questions === 0) this.#answered?.();
+    }
   }
 
   /** Loads everything; damage is noted and never thrown. */
@@ -51,6 +66,7 @@ export class Loader {
       await this.#feed(wanted);
       if (performance.now() - turn > TURN_MS) {
         await othersTurn();
+        if (this.#questions > 0) await new Promise<void>((resolve) => (this.#answered = resolve));
         turn = performance.now();
       }
     }
@@ -117,12 +133,16 @@ export class Loader {
 
   #tell({ onProgress }: CaptureOptions, done: boolean): void {
     const now = performance.now();
-    if (!onProgress || (!done && this.#told > 0 && now - this.#told < PROGRESS_MS)) return;
+    const packets = this.#raw.end();
+    // The first packets are worth a word of their own: someone waits to see them.
+    const isFirst = this.#toldPackets === 0 && packets > 0;
+    if (!onProgress || (!done && !isFirst && this.#told > 0 && now - this.#told < PROGRESS_MS)) return;
     this.#told = now;
+    this.#toldPackets = packets;
     const bytes = this.#feeds.reduce((sum, feed) => sum + (feed?.chunks.bytes() ?? 0), 0);
     const sizes = this.#feeds.map((feed) => feed?.chunks.totalBytes);
     const totalBytes = sizes.includes(undefined) ? undefined : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
-    onProgress({ bytes, totalBytes, packets: this.#raw.end(), firstPacket: this.#raw.first(), done });
+    onProgress({ bytes, totalBytes, packets, firstPacket: this.#raw.first(), done });
   }
 }
 

@@ -63,7 +63,7 @@ export class WorkerCapture implements CaptureApi {
     this.#worker.tell({ name: 'tell', capture: this.#id, method: 'stop' });
   }
 
-  select(expr: string, { fromNs, toNs, ...options }: SelectOptions = {}): Promise<Selection> { return this.#ask('select', [expr, { fromNs, toNs }], options); }
+  select(expr: string, { fromNs, toNs, within, ...options }: SelectOptions = {}): Promise<Selection> { return this.#ask('select', [expr, { fromNs, toNs, within }], options); }
   selectTime(fromNs: bigint, toNs: bigint, selection?: Selection): Promise<Selection> { return this.#ask('selectTime', [fromNs, toNs, selection]); }
   release(selection: Selection): void { void this.#ask('release', [selection]).catch(() => {}); }
   rows(query: { selection?: Selection | undefined; from: number; count: number }): Promise<Row[]> { return this.#ask('rows', [query]); }

@@ -81,6 +81,9 @@ test('a selection has the packets that the filter lets through', async () => {
   const other = await capture.selectTime(startNs + (endNs - startNs) / 2n + 1n, endNs);
   assert.equal(half.count + other.count, 63);
   assert.equal((await capture.selectTime(startNs, endNs, icmp)).count, icmp.count);
+  const both = await capture.select('less 70', { within: icmp });
+  assert.equal(both.count, (await capture.select('icmp and less 70')).count);
+  assert.equal((await capture.select('', { within: icmp, fromNs: startNs, toNs: endNs })).count, icmp.count);
   capture.dispose();
 });
 

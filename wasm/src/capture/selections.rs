@@ -55,6 +55,16 @@ impl RawCapture {
         self.kept(bits)
     }
 
+    /// Chooses the packets that are in both selections; `id` and `count` as JSON.
+    #[wasm_bindgen(js_name = selectBoth)]
+    pub fn select_both(&mut self, one: u32, other: u32) -> String {
+        let both = match (self.selections.get(&one), self.selections.get(&other)) {
+            (Some(one), Some(other)) => one.and(other),
+            _ => Bits::default(),
+        };
+        self.kept(both)
+    }
+
     /// Chooses the packets of a flow.
     #[wasm_bindgen(js_name = selectFlow)]
     pub fn select_flow(&mut self, flow: u32) -> String {
