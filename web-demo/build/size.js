@@ -1,20 +1,35 @@
-// Fails the build where the page is larger than promised: what is downloaded before a capture can be read, gzip.
+// Fails the build where the page is larger than promised: what is downloaded before a capture can be read and its
+// packets be shown, gzip.
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 
 /**
- * Octets of everything, and of scripts alone. Ratchets at today's size: the goals are 220 KiB and 80 KiB, of which the
- * decoder's module alone has more than the first.
+ * Octets of everything, and of scripts alone. Scripts are at their goal; of the goal of all, 220 KiB, the decoder's
+ * module alone has more, and what is allowed here is today's size.
  */
-const MAX_LEN = 350 * 1024;
-const MAX_SCRIPT_LEN = 98 * 1024;
+const MAX_LEN = 330 * 1024;
+const MAX_SCRIPT_LEN = 80 * 1024;
 
 const dist = new URL('../dist/', import.meta.url);
-const names = ['index.html', ...readdirSync(new URL('assets/', dist)).map((name) => `assets/${name}`)];
-// The samples, and the module behind tcpdump's text and the mirror filter's reports, are fetched behind a usable page.
-const sizes = names
-  .filter((name) => !name.endsWith('.pcap') && !name.includes('/reports-') && !name.endsWith('.map'))
-  .map((name) => ({ name, len: gzipSync(readFileSync(new URL(name, dist)), { level: 9 }).length }));
+const text = (name) => readFileSync(new URL(name, dist), 'utf8');
+const assets = readdirSync(new URL('assets/', dist)).map((name) => `assets/${name}`);
+
+/** A script and all that it imports before it runs; what it imports later comes behind a usable page. */
+function withImports(name, found = new Set()) {
+  if (found.has(name)) return found;
+  found.add(name);
+  for (const [, path] of text(name).matchAll(/(?:from|import)"(\.\/[^"]+)"/g)) withImports(`assets/${path.slice(2)}`, found);
+  return found;
+}
+
+const page = text('index.html');
+const linked = [...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+)"/g)].map(([, path]) => path);
+// The worker and its module, and the texts of one language, are asked for at once.
+const at = (pattern) => assets.filter((name) => pattern.test(name));
+const first = new Set(['index.html', ...linked, ...at(/\/mirrorscope-.*\.wasm$/)]);
+for (const script of [...linked.filter((name) => name.endsWith('.js')), ...at(/\/(worker-main|en)-.*\.js$/)]) withImports(script, first);
+
+const sizes = [...first].map((name) => ({ name, len: gzipSync(readFileSync(new URL(name, dist)), { level: 9 }).length }));
 const sum = (list) => list.reduce((total, { len }) => total + len, 0);
 const total = sum(sizes);
 const scripts = sum(sizes.filter(({ name }) => name.endsWith('.js')));

@@ -2,19 +2,22 @@
 import { createEffect, createSignal, For, Match, onCleanup, onMount, Show, Switch } from 'solid-js';
 import { Dynamic } from 'solid-js/web';
 import { Empty } from './empty.js';
-import { ExportDialog } from './dialogs/export.js';
-import { HelpDialog } from './dialogs/help.js';
+import { exportIsOpen, helpIsOpen } from './dialogs/open.js';
 import { FilterBar } from './filter/bar.js';
 import { listenToKeys } from './keys.js';
+import { later } from './later.js';
 import { Notices } from './notices.js';
 import { capture, openFiles, phase } from './opened.js';
-import { TimelineStrip } from './overview/timeline.js';
 import { PANELS } from './panels.js';
 import { fault } from './shown.js';
 import { StatusBar } from './status.js';
 import { t } from './text/index.js';
 import { TopBar } from './topbar.js';
 import { fragment, setTab, tab } from './view.js';
+
+const TimelineStrip = later(() => import('./overview/timeline.js').then(({ TimelineStrip }) => TimelineStrip));
+const ExportDialog = later(() => import('./dialogs/export.js').then(({ ExportDialog }) => ExportDialog));
+const HelpDialog = later(() => import('./dialogs/help.js').then(({ HelpDialog }) => HelpDialog));
 
 export function App() {
   const [isOver, setIsOver] = createSignal(false);
@@ -31,7 +34,7 @@ export function App() {
       <TopBar />
       <Show when={capture() && phase() !== 'failed'} fallback={<Empty />}>
         <FilterBar />
-        <TimelineStrip />
+        <div class="timeline-place"><TimelineStrip /></div>
         <nav class="tabs" aria-label={t().sections}>
           <For each={PANELS}>
             {({ tab: name }) => (
@@ -55,8 +58,8 @@ export function App() {
         </main>
         <StatusBar />
       </Show>
-      <ExportDialog />
-      <HelpDialog />
+      <Show when={exportIsOpen()}><ExportDialog /></Show>
+      <Show when={helpIsOpen()}><HelpDialog /></Show>
       <div class="veil" aria-hidden="true">{t().drop}</div>
     </div>
   );

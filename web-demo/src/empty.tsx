@@ -1,10 +1,11 @@
 /** Where nothing is open: what the page is for, how to begin, and what a mirrored packet is made of. */
 import { createSignal, For, onMount, Show } from 'solid-js';
-import { bytes } from './format.js';
+import { bytes, plain } from './format.js';
 import { parts } from './fingerprint.js';
+import { readAhead } from './later.js';
 import { agentBase, startLive } from './live/live.js';
-import { decoder, fail, failure, isFresh, openFiles } from './opened.js';
-import { openSample, readAhead, SAMPLES } from './samples.js';
+import { awsFiles, decoder, fail, failure, isFresh, openFiles } from './opened.js';
+import { openSample, SAMPLES } from './samples.js';
 import { copyText } from './copy.js';
 import { t } from './text/index.js';
 import { madeFor } from './view.js';
@@ -16,8 +17,7 @@ const ZONES = ['outer', 'outer', 'outer', 'mirror', 'mirror', 'mirror', 'inner']
 export function Empty() {
   let chooser!: HTMLInputElement;
   onMount(() => {
-    decoder().catch(fail);
-    readAhead();
+    decoder().then(readAhead, fail);
   });
   return (
     <main id="main" tabindex="-1" class="empty">
@@ -27,11 +27,12 @@ export function Empty() {
           {(fault) => (
             <div class="notice bad" role="alert">
               <b>{t().cannotOpen}</b>
-              <p>{fault().message}</p>
-              <Show when={fault().hint}><p>{fault().hint}</p></Show>
+              <p>{plain(fault().message)}</p>
+              <Show when={fault().hint}><p>{plain(fault().hint!)}</p></Show>
             </div>
           )}
         </Show>
+        <Show when={awsFiles().length}><p class="notice" role="status">{t().keptForLater(awsFiles().map(({ name }) => plain(name)).join(', '))}</p></Show>
         <Show when={isFresh() && parts(madeFor())}>{(file) => <p class="notice">{t().fingerprint(file().name, bytes(file().size))}</p>}</Show>
         <div class="drop" onClick={(event) => event.target === event.currentTarget && chooser.click()}>
           <p class="drop-title">{t().drop}</p>

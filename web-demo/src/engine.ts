@@ -1,5 +1,6 @@
 /** What the page asks of the decoder. The only file that knows the package `mirrorscope`. */
 import { MirrorscopeWorker, type CaptureApi, type CaptureOptions, type FlowQuery, type Selection } from 'mirrorscope/worker';
+import { alsoLater } from './later.js';
 
 export { RowFlag } from 'mirrorscope/worker';
 export type { CaptureProgress, Damage, ExportKind, FlowSort, Overview, Problem, Row, Selection, SessionOverview, StreamSegment, Timeline } from 'mirrorscope/worker';
@@ -66,20 +67,30 @@ export interface FilterFault {
 
 export interface Engine {
   open(sources: Source[], options: OpenOptions): Capture;
+  /** Rejects where the text is none of what the AWS CLI prints about traffic mirroring. */
+  checkJson(text: string): Promise<void>;
 }
 
 /** Starts the worker; once a page. */
 export async function start(): Promise<Engine> {
   const worker = await MirrorscopeWorker.start();
-  void warmUp(worker);
+  // Opening nothing compiles the module, before the first capture comes.
+  worker.open([]).dispose();
+  alsoLater(() => warmUp(worker));
   const file = ({ name, blob }: Source) => (blob instanceof File ? blob : new File([blob], name));
-  return { open: (sources, options) => worker.open(sources.map(file), options) };
+  return {
+    open: (sources, options) => worker.open(sources.map(file), options),
+    async checkJson(text) {
+      const nothing = worker.open([], { live: true, maxPackets: 1 });
+      await nothing.lint([text]).finally(() => nothing.dispose());
+    },
+  };
 }
 
 /** First octets of gzip and of zstd: enough to have their readers loaded. */
 const COMPRESSED = [[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0], [0x28, 0xb5, 0x2f, 0xfd, 0, 0]];
 
-/** Loads all that may be needed, so that nothing is asked for later: the page works when the network is gone. */
+/** Loads what the worker may need: readers of compressed captures, and the module behind reports. */
 async function warmUp(worker: MirrorscopeWorker): Promise<void> {
   for (const octets of COMPRESSED) {
     const capture = worker.open(new Blob([new Uint8Array(octets)]));
@@ -87,12 +98,18 @@ async function warmUp(worker: MirrorscopeWorker): Promise<void> {
     await capture.lint([]).catch(() => undefined);
     capture.dispose();
   }
-  document.documentElement.dataset['warm'] = '';
 }
 
-/** What passes a filter, between two times where they are given. */
-export function choose(capture: Capture, expr: string, range: { from: bigint; to: bigint } | undefined, signal: AbortSignal): Promise<Selection> {
-  return capture.select(expr, { fromNs: range?.from, toNs: range?.to, signal });
+/** What a selection must be in besides passing the filter. */
+export interface Bounds {
+  time: { from: bigint; to: bigint } | undefined;
+  within?: Selection;
+  signal: AbortSignal;
+}
+
+/** What passes a filter, between two times and in another selection where they are given. */
+export function choose(capture: Capture, expr: string, { time, ...bounds }: Bounds): Promise<Selection> {
+  return capture.select(expr, { fromNs: time?.from, toNs: time?.to, ...bounds });
 }
 
 /** The fault that `error` tells of, if it is a filter's. */

@@ -3,26 +3,38 @@ import { language } from './text/index.js';
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-export const number = (value: number): string => new Intl.NumberFormat(language()).format(value);
+/** Making a formatter costs a hundred times its use. */
+const formatters = new Map<string, Intl.NumberFormat>();
+
+function formatter(options: Intl.NumberFormatOptions = {}): Intl.NumberFormat {
+  const key = language() + JSON.stringify(options);
+  let made = formatters.get(key);
+  if (!made) formatters.set(key, (made = new Intl.NumberFormat(language(), options)));
+  return made;
+}
+
+export const number = (value: number): string => formatter().format(value);
+
+/** A number in as few letters as will do: `12K`. */
+export const short = (value: number): string => formatter({ notation: 'compact', maximumFractionDigits: 1 }).format(value);
 
 export function bytes(value: number): string {
   const power = value < 1000 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log10(value) / 3));
   const digits = power === 0 ? 0 : 1;
-  const scaled = new Intl.NumberFormat(language(), { maximumFractionDigits: digits, minimumFractionDigits: digits });
-  return `${scaled.format(value / 1000 ** power)} ${UNITS[power]}`;
+  return `${formatter({ maximumFractionDigits: digits, minimumFractionDigits: digits }).format(value / 1000 ** power)} ${UNITS[power]}`;
 }
 
 /** `part` of `whole`, as a percentage. */
 export function percent(part: number, whole: number): string {
   const share = whole === 0 ? 0 : part / whole;
   const digits = share > 0 && share < 0.1 ? 1 : 0;
-  return new Intl.NumberFormat(language(), { style: 'percent', maximumFractionDigits: digits }).format(share);
+  return formatter({ style: 'percent', maximumFractionDigits: digits }).format(share);
 }
 
 /** A length of time in nanoseconds, with three significant digits. */
 export function duration(ns: number): string {
   const [divisor, unit] = ns < 1e3 ? [1, 'ns'] : ns < 1e6 ? [1e3, 'µs'] : ns < 1e9 ? [1e6, 'ms'] : ns < 120e9 ? [1e9, 's'] : ns < 7200e9 ? [60e9, 'min'] : [3600e9, 'h'];
-  return `${new Intl.NumberFormat(language(), { maximumSignificantDigits: 3 }).format(ns / divisor)} ${unit}`;
+  return `${formatter({ maximumSignificantDigits: 3 }).format(ns / divisor)} ${unit}`;
 }
 
 export type TimeStyle = 'relative' | 'utc' | 'local';

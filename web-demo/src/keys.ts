@@ -3,7 +3,8 @@ import { createSignal } from 'solid-js';
 import { setExportIsOpen, setHelpIsOpen } from './dialogs/open.js';
 import { capture, phase, stop } from './opened.js';
 import { remember, remembered } from './remember.js';
-import { setTab, TABS } from './view.js';
+import { goToMark, toggleMark } from './packets/marks.js';
+import { setTab, tab, TABS } from './view.js';
 
 /** Single letters can be switched off, for those who speak to the page (WCAG 2.1.4). */
 export const [lettersAreOn, setLetters] = createSignal(remembered('letters') !== 'off');
@@ -32,6 +33,9 @@ const actions: Record<string, () => void> = {
   '/': () => document.getElementById('filter')?.focus(),
   '?': () => setHelpIsOpen(true),
   e: () => capture() && setExportIsOpen(true),
+  m: () => tab() === 'packets' && toggleMark(),
+  n: () => tab() === 'packets' && goToMark(true),
+  N: () => tab() === 'packets' && goToMark(false),
   o: () => document.getElementById('choose')?.click(),
 };
 

@@ -5,13 +5,14 @@ import './style/frame.css';
 import './style/tables.css';
 import './style/packet.css';
 import './style/panels.css';
-import 'uplot/dist/uPlot.min.css';
 import { App } from './app.js';
+import { beginToSpeak } from './text/index.js';
 import { applyTheme } from './theme.js';
 import { followAddress } from './view.js';
 
 applyTheme();
 followAddress();
+await beginToSpeak();
 render(() => <App />, document.getElementById('page')!);
 
 if (import.meta.env.PROD && 'serviceWorker' in navigator) {

@@ -2,7 +2,7 @@
 import { batch, createSignal } from 'solid-js';
 import { start, type Capture, type CaptureProgress, type Engine, type OpenOptions, type Source } from './engine.js';
 import { fingerprint } from './fingerprint.js';
-import { madeFor, setMadeFor, setPacket, setRange, setWithin } from './view.js';
+import { madeFor, setMadeFor, setMarked, setPacket, setRange, setWithin } from './view.js';
 
 export type Phase = 'empty' | 'reading' | 'read' | 'stopped' | 'live' | 'failed';
 
@@ -54,20 +54,32 @@ export const keptCount = (): number => packetCount() - firstKept();
 export async function openFiles(files: readonly File[]): Promise<void> {
   const isJson = (file: File) => /\.json$/i.test(file.name) || file.type === 'application/json';
   const json = files.filter((file) => isJson(file) && file.size <= MAX_JSON_LEN);
-  if (json.length > 0) {
-    const read = await Promise.all(json.map(async (file) => ({ name: file.name, text: await file.text() })));
-    setAwsFiles((before) => [...before.filter(({ name }) => !read.some((file) => file.name === name)), ...read]);
-  }
+  setFailure(undefined);
+  for (const file of json) await takeJson({ name: file.name, text: await file.text() });
   const captures = files.filter((file) => !json.includes(file));
   if (captures.length > 0) await openCaptures(captures.map((file) => ({ name: file.name, blob: file })));
   else if (capture()) await nameSessions();
 }
 
+/** Keeps a file of the AWS CLI; JSON of another kind is refused with the reason. */
+async function takeJson(file: AwsFile): Promise<void> {
+  try {
+    await (await decoder()).checkJson(file.text);
+    setAwsFiles((before) => [...before.filter(({ name }) => name !== file.name), file]);
+  } catch (error) {
+    const { message, hint } = error as { message: string; hint?: string };
+    setFailure({ message: `${file.name}: ${message}`, hint });
+  }
+}
+
 export async function openCaptures(opened: Source[]): Promise<void> {
+  const refused = failure();
   close();
   setSources(opened.map(({ name, blob }) => ({ name, size: blob.size })));
   const next = await begin(opened, { onProgress: follow }, 'reading');
   if (!next) return;
+  // Of several files that were dropped together, one may have been refused.
+  if (refused) setFailure(refused);
   void compareWithLink(opened);
   await nameSessions();
   await next.loaded;
@@ -108,7 +120,8 @@ function follow(now: CaptureProgress): void {
   const at = performance.now();
   const startedAt = progress()?.startedAt ?? at;
   const every = at - startedAt < 3 * FOLLOW_LATER ? FOLLOW_FIRST : FOLLOW_LATER;
-  if (at - lastFollowed < every && !now.done) return;
+  const isFirst = progress()?.packets === 0 && now.packets > 0;
+  if (at - lastFollowed < every && !isFirst && !now.done) return;
   lastFollowed = at;
   batch(() => {
     setProgress({ ...now, startedAt });
@@ -170,6 +183,7 @@ async function compareWithLink(opened: Source[]): Promise<void> {
       setPacket(undefined);
       setRange(undefined);
       setWithin('');
+      setMarked([]);
     }
     setMadeFor(own);
   });

@@ -2,10 +2,11 @@
 import { For, Show } from 'solid-js';
 import { number, plain } from './format.js';
 import type { Problem } from './engine.js';
+import { refine } from './filter/refine.js';
 import { latest } from './latest.js';
 import { capture, phase, revision } from './opened.js';
 import { t } from './text/index.js';
-import { setTab, showFilter, showWithin } from './view.js';
+import { filter, range, setTab, showWithin } from './view.js';
 
 export function ProblemsPanel() {
   const found = latest(
@@ -15,13 +16,14 @@ export function ProblemsPanel() {
   const rows = () => (found.answer() ?? []).filter(({ count }) => count > 0);
   const show = ({ kind, expr }: Problem): void => {
     if (expr === undefined) return showWithin(`problem:${kind}`);
-    showFilter(expr);
+    refine(expr);
     setTab('packets');
   };
   return (
     <div class="problems">
       <h1 class="visually-hidden">{t().tabs.problems}</h1>
       <Show when={rows().length} fallback={<p class="wait">{found.answer() ? t().problemsNone : `${t().working}…`}</p>}>
+        <Show when={filter() || range()}><p class="notice">{t().problemsOfWhole}</p></Show>
         <ul class="problem-list">
           <For each={rows()}>
             {(problem) => (

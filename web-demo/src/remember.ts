@@ -16,3 +16,15 @@ export function remember(key: string, value: string): void {
     // A page that may not remember still works.
   }
 }
+
+export const rememberList = (key: string, list: readonly unknown[]): void => remember(key, JSON.stringify(list));
+
+/** A list that was remembered, without what does not belong in it: anyone may have written there. */
+export function readList<T>(text: string | undefined, isItem: (item: unknown) => item is T): T[] {
+  try {
+    const list = JSON.parse(text ?? '[]') as unknown;
+    return Array.isArray(list) ? list.filter(isItem) : [];
+  } catch {
+    return [];
+  }
+}

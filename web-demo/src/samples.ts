@@ -1,6 +1,7 @@
 /** The two captures that come with the page, read ahead so that trying one asks for nothing. */
 import ping from '../../tests/fixtures/mirror/ping-curl-traceroute.pcap?url';
 import shell from '../../tests/fixtures/mirror/ssm-tcp443.pcap?url';
+import { alsoLater } from './later.js';
 import { fail, openCaptures } from './opened.js';
 
 export interface Sample {
@@ -16,9 +17,7 @@ export const SAMPLES: Sample[] = [
 
 const kept = new Map<string, Promise<Blob>>();
 
-export function readAhead(): void {
-  for (const sample of SAMPLES) void blobOf(sample).catch(() => undefined);
-}
+for (const sample of SAMPLES) alsoLater(() => blobOf(sample));
 
 export async function openSample(sample: Sample): Promise<void> {
   try {

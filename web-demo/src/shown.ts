@@ -1,9 +1,12 @@
 /** What of the capture is shown: what passes the filter and lies in the time range, and what is in it. */
-import { createMemo, createRoot } from 'solid-js';
+import { createEffect, createMemo, createRoot, createSignal } from 'solid-js';
 import { choose, filterFault, type Capture, type Overview, type Selection, type Session } from './engine.js';
 import { latest } from './latest.js';
-import { capture, keptCount, revision } from './opened.js';
-import { filter, range, within } from './view.js';
+import { capture, firstKept, keptCount, packetCount, revision } from './opened.js';
+import { filter, range, tab, within, type Tab } from './view.js';
+
+/** Views that show what a capture consists of. */
+const SHOW_OVERVIEW: Tab[] = ['overview', 'workshop'];
 
 interface Question {
   capture: Capture;
@@ -27,20 +30,30 @@ const state = createRoot(() => {
     const open = capture();
     return open && { capture: open, revision: revision() };
   };
+  /** Asks only while a view shows the answer: it costs a look at every packet. */
+  const whileShown = <Q extends { capture: Capture }>(question: () => Q | undefined) =>
+    createMemo<Q | undefined>((before) => (SHOW_OVERVIEW.includes(tab()) ? question() : before && before.capture === capture() ? before : undefined));
   const overview = latest<{ capture: Capture; selection: Selection | undefined }, Overview>(
-    () => {
+    whileShown(() => {
       const now = all();
       return now && { ...now, selection: selection.answer() };
-    },
+    }),
     (asked) => asked.capture.overview({ selection: asked.selection }),
   );
   const whole = latest<{ capture: Capture }, Overview>(
-    () => (selection.answer() ? all() : undefined),
+    whileShown(() => (selection.answer() ? all() : undefined)),
     (asked) => asked.capture.overview(),
   );
   const sessions = latest<{ capture: Capture }, Session[]>(all, (asked) => asked.capture.sessionsSeen());
+  // The packet that times are told from: the first that was seen, even when a live capture has forgotten it.
+  const [firstNs, setFirstNs] = createSignal<{ of: Capture; ns: bigint }>();
+  createEffect(() => {
+    const open = capture();
+    if (!open || packetCount() === 0 || firstNs()?.of === open) return;
+    void open.rows({ from: firstKept(), count: 1 }).then(([row]) => row && setFirstNs({ of: open, ns: row.timestampNs }), () => undefined);
+  });
   const fault = createMemo(() => filterFault(selection.error()));
-  return { selection, overview, whole, sessions, fault };
+  return { selection, overview, whole, sessions, firstNs, fault };
 });
 
 /** `undefined` for everything. */
@@ -52,17 +65,18 @@ export const fault = state.fault;
 export const overview = state.overview.answer;
 /** Of the whole capture. */
 export const whole = (): Overview | undefined => state.whole.answer() ?? (selection() ? undefined : overview());
+/** The time of the first packet. */
+export const firstNs = (): bigint | undefined => { const first = state.firstNs(); return first && first.of === capture() ? first.ns : undefined; };
 /** Sessions, as rows count them. */
 export const sessions = (): Session[] => state.sessions.answer() ?? [];
 /** Packets shown. */
 export const shownCount = (): number => selection()?.count ?? keptCount();
 
 async function select({ capture: open, expr, within: set, range: time }: Question, signal: AbortSignal): Promise<Selection> {
-  if (set === '') return choose(open, expr, time, signal);
+  if (set === '') return choose(open, expr, { time, signal });
   const [kind, name] = set.split(':');
-  const chosen = kind === 'flow' ? await open.flowPackets(Number(name)) : (await open.problems()).find((problem) => problem.kind === name)?.selection;
-  if (!chosen) return open.selectTime(0n, -1n);
-  return time ? open.selectTime(time.from, time.to, chosen) : chosen;
+  const within = kind === 'flow' ? await open.flowPackets(Number(name)) : (await open.problems()).find((problem) => problem.kind === name)?.selection;
+  return within ? choose(open, expr, { time, within, signal }) : open.selectTime(0n, -1n);
 }
 
 let previous: { of: Capture; selection: Selection } | undefined;

@@ -4,8 +4,7 @@ import { setExportIsOpen, setHelpIsOpen } from './dialogs/open.js';
 import { bytes, number, plain } from './format.js';
 import { LiveControls } from './live/controls.js';
 import { capture, close, openFiles, packetCount, phase, sources } from './opened.js';
-import { overview } from './shown.js';
-import { languages, language, nameOf, speak, t, type Language } from './text/index.js';
+import { choose, language, languages, nameOf, t, type Language } from './text/index.js';
 import { setTheme, theme, THEMES, type Theme } from './theme.js';
 import { openSample, SAMPLES } from './samples.js';
 
@@ -31,13 +30,13 @@ export function TopBar() {
         <button type="button" onClick={() => chooser.click()}>{t().open}</button>
         <input id="choose" ref={chooser} type="file" multiple hidden onChange={(event) => { void openFiles([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
         <Show when={capture()}>
-          <button type="button" onClick={() => setExportIsOpen(true)} disabled={!overview()}>{t().export}</button>
+          <button type="button" onClick={() => setExportIsOpen(true)} disabled={packetCount() === 0}>{t().export}</button>
         </Show>
         <select class="narrow-hide" aria-label={t().sample} onChange={(event) => { const chosen = SAMPLES.find(({ key }) => key === event.currentTarget.value); event.currentTarget.selectedIndex = 0; if (chosen) void openSample(chosen); }}>
           <option value="">{t().sample}</option>
           <For each={SAMPLES}>{({ key }) => <option value={key}>{t().samples[key]}</option>}</For>
         </select>
-        <select aria-label={t().languageName} onChange={(event) => speak(event.currentTarget.value as Language)}>
+        <select aria-label={t().languageName} onChange={(event) => void choose(event.currentTarget.value as Language)}>
           <For each={languages}>{(code) => <option value={code} lang={code} selected={language() === code}>{nameOf(code)}</option>}</For>
         </select>
         <select aria-label={t().theme} onChange={(event) => setTheme(event.currentTarget.value as Theme)}>

@@ -10,6 +10,9 @@ export type Column = (typeof COLUMNS)[number];
 const USUAL: Column[] = ['number', 'time', 'session', 'src', 'dst', 'protocol', 'length', 'info', 'marks'];
 const STYLES: TimeStyle[] = ['relative', 'utc', 'local'];
 
+/** Marks that a link can hold. */
+export const MAX_MARKS = 100;
+
 export interface Range {
   from: bigint;
   to: bigint;
@@ -23,10 +26,12 @@ export interface Sort {
 export const [tab, setTab] = createSignal<Tab>('overview');
 export const [filter, setFilter] = createSignal('');
 export const [range, setRange] = createSignal<Range | undefined>(undefined);
-/** What the filter language cannot say and is shown instead of a filter: `problem:duplicate`, `flow:12`. */
+/** What the filter language cannot say, and what is shown must be in as well: `problem:duplicate`, `flow:12`. */
 export const [within, setWithin] = createSignal('');
 /** Index of the chosen packet. */
 export const [packet, setPacket] = createSignal<number | undefined>(undefined);
+/** Indices of packets that were marked to be found again, ascending. */
+export const [marked, setMarked] = createSignal<readonly number[]>([]);
 export const [columns, setColumns] = createSignal<Column[]>(USUAL);
 export const [timeStyle, setTimeStyle] = createSignal<TimeStyle>('relative');
 export const [sort, setSort] = createSignal<Sort>({ by: 'bytes', descending: true });
@@ -45,6 +50,7 @@ export function fragment(): string {
   if (chosen) members.set('time', `${chosen.from}-${chosen.to}`);
   const index = packet();
   if (index !== undefined) members.set('packet', String(index + 1));
+  if (marked().length) members.set('marks', marked().map((index) => index + 1).join());
   if (columns().join() !== USUAL.join()) members.set('columns', columns().join());
   if (timeStyle() !== 'relative') members.set('clock', timeStyle());
   if (sort().by !== 'bytes' || !sort().descending) members.set('sort', (sort().descending ? '-' : '') + sort().by);
@@ -64,7 +70,9 @@ export function takeFragment(text: string): void {
     const time = /^(\d{1,20})-(\d{1,20})$/.exec(members.get('time') ?? '');
     setRange(time ? { from: BigInt(time[1]!), to: BigInt(time[2]!) } : undefined);
     const number = Number(members.get('packet') ?? NaN);
-    setPacket(Number.isSafeInteger(number) && number > 0 ? number - 1 : undefined);
+    setPacket(isPacketNumber(number) ? number - 1 : undefined);
+    const marks = (members.get('marks') ?? '').split(',').map(Number).filter(isPacketNumber);
+    setMarked([...new Set(marks)].sort((a, b) => a - b).slice(0, MAX_MARKS).map((number) => number - 1));
     const named = (members.get('columns') ?? '').split(',').filter((name): name is Column => COLUMNS.includes(name as Column));
     setColumns(named.length ? [...new Set(named)] : USUAL);
     const style = members.get('clock') as TimeStyle;
@@ -74,6 +82,8 @@ export function takeFragment(text: string): void {
     setMadeFor(members.get('file') ?? '');
   });
 }
+
+const isPacketNumber = (number: number): boolean => Number.isSafeInteger(number) && number > 0;
 
 /** Keeps address and view the same. Moves between views and filters can be gone back on; the rest only follows. */
 export function followAddress(): void {
@@ -98,20 +108,10 @@ export function followAddress(): void {
   });
 }
 
-/** Shows what passes `expression`, instead of what was shown. */
-export function showFilter(expression: string): void {
-  batch(() => {
-    setTyping(0);
-    setWithin('');
-    setFilter(expression);
-  });
-}
-
-/** Shows what no filter can say. */
+/** Shows what no filter can say, of what passes the filter. */
 export function showWithin(set: string): void {
   batch(() => {
     setTyping(0);
-    setFilter('');
     setWithin(set);
     setTab('packets');
   });

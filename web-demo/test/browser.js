@@ -1,15 +1,17 @@
 // A browser on the built page, served by a plain file server under a sub-path; counts what the page asks for.
+import { after, before } from 'node:test';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { existsSync, readFileSync, mkdirSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { tmpdir } from 'node:os';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';
 
 const DIST = new URL('../dist/', import.meta.url);
 export const SCREENSHOTS = new URL('./screenshots/', import.meta.url);
 export const FIXTURES = fileURLToPath(new URL('../../tests/fixtures/', import.meta.url));
-/** The program, as built last. */
-export const PROGRAM = process.env.MIRRORSCOPE_BIN ? resolve(fileURLToPath(new URL('../..', import.meta.url)), process.env.MIRRORSCOPE_BIN) : fileURLToPath(new URL('../../target/debug/mirrorscope', import.meta.url));
+export const PING = `${FIXTURES}mirror/ping-curl-traceroute.pcap`;
+export const SHELL = `${FIXTURES}mirror/ssm-tcp443.pcap`;
 const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.svg': 'image/svg+xml', '.pcap': 'application/octet-stream' };
 /** Debian's Chromium looks for its maker's hosts at every start, unless told not to. */
@@ -54,3 +56,44 @@ export async function open(browser, url, { language = 'en-US', colorScheme = 'li
 }
 
 export const shot = (page, name) => page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, SCREENSHOTS)) });
+
+/** What the tests of a file share: a server and a browser, closed behind them. */
+export function stage() {
+  let server;
+  let browser;
+  before(async () => {
+    server = await serve();
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await server?.close();
+  });
+  /** A new page; `hash` is its address behind `#`. */
+  const empty = (options, hash = '') => open(browser, server.url + (hash && `#${hash}`), options);
+  /** A new page with captures read whole, in a view. */
+  const opened = async (files = PING, tab = '', options = {}) => {
+    const opened = await empty(options, tab && `tab=${tab}`);
+    await opened.page.setInputFiles('.drop input', files);
+    await opened.page.waitForSelector('.status');
+    await opened.page.waitForFunction(() => !document.querySelector('.status progress'));
+    return opened;
+  };
+  return { empty, opened, browser: () => browser, url: () => server.url };
+}
+
+/** A folder that is gone after the tests of a file. */
+export function scratch() {
+  const folder = mkdtempSync(join(tmpdir(), 'mirrorscope-page-'));
+  after(() => rmSync(folder, { recursive: true }));
+  return (name) => join(folder, name);
+}
+
+export const shownCount = (page) => page.textContent('.filter-says');
+/** Waits until the filter's count says `count of all`. */
+export const showsCount = (page, count) => page.waitForFunction((count) => document.querySelector('.filter-says').textContent.startsWith(`${count} of`), count);
+export const rowTexts = (page) => page.$$eval('.grid-row:not([hidden])', (rows) => rows.sort((a, b) => a.ariaRowIndex - b.ariaRowIndex).map((row) => row.textContent));
+export const filterBy = async (page, text) => {
+  await page.fill('#filter', text);
+  await page.keyboard.press('Enter');
+};

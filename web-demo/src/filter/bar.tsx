@@ -1,19 +1,19 @@
 /** The filter: typed, completed from what the capture holds, and underlined where it cannot be read. */
-import { batch, createEffect, createSignal, For, on, Show } from 'solid-js';
+import { createEffect, createSignal, For, on, Show } from 'solid-js';
 import { capture, packetCount } from '../opened.js';
 import { fault, isFiltering, selectionError, shownCount } from '../shown.js';
 import type { Completion } from '../engine.js';
 import { moment, number, plain } from '../format.js';
 import { t } from '../text/index.js';
 import { filter, range, setFilter, setRange, setTyping, setWithin, typing, within } from '../view.js';
-import { keep, past } from './history.js';
+import { isSaved, keep, past, saved, toggleSaved } from './history.js';
 
 /** A filter is judged when no key was pressed for this long, in milliseconds. */
 const JUDGE_AFTER = 80;
 const MAX_SHOWN = 12;
 
 /** What can be taken: from the decoder, or from before. */
-type Offer = Omit<Completion, 'kind'> & { kind: Completion['kind'] | 'history' };
+type Offer = Omit<Completion, 'kind'> & { kind: Completion['kind'] | 'history' | 'saved' };
 
 export function FilterBar() {
   const [draft, setDraft] = createSignal(filter());
@@ -31,13 +31,7 @@ export function FilterBar() {
 
   const judge = (now = false): void => {
     clearTimeout(timer);
-    timer = window.setTimeout(() => apply(draft().trim()), now ? 0 : JUDGE_AFTER);
-  };
-  const apply = (text: string): void => {
-    batch(() => {
-      if (text) setWithin('');
-      setFilter(text);
-    });
+    timer = window.setTimeout(() => setFilter(draft().trim()), now ? 0 : JUDGE_AFTER);
   };
   const typed = (): void => {
     setDraft(input.value);
@@ -56,7 +50,7 @@ export function FilterBar() {
     const ask = (asked += 1);
     const text = input.value;
     const cursor = input.selectionStart ?? text.length;
-    const found = text.trim() === '' ? past().map((past): Offer => ({ text: past, kind: 'history', from: 0, to: text.length, detail: '' })) : await capture()?.complete(text, cursor).catch(() => []);
+    const found = text.trim() === '' ? before(text.length) : await capture()?.complete(text, cursor).catch(() => []);
     if (ask !== asked) return;
     setList((found ?? []).slice(0, MAX_SHOWN));
     setChosen(-1);
@@ -70,7 +64,7 @@ export function FilterBar() {
     input.focus();
     input.setSelectionRange(at, at);
     setIsOpen(false);
-    judge(completion.kind === 'history');
+    judge(completion.kind === 'history' || completion.kind === 'saved');
   };
   const key = (event: KeyboardEvent): void => {
     if (event.isComposing) return;
@@ -136,13 +130,14 @@ export function FilterBar() {
           onScroll={() => (under.scrollLeft = input.scrollLeft)}
         />
         <Show when={draft()}>
+          <button type="button" class="quiet keep" aria-label={t().filterSave} title={t().filterSave} aria-pressed={isSaved(draft())} disabled={Boolean(message())} onClick={() => toggleSaved(draft())}>{isSaved(draft()) ? '★' : '☆'}</button>
           <button type="button" class="quiet clear" aria-label={t().filterClear} onClick={() => { setDraft(''); setFilter(''); input.focus(); }}>✕</button>
         </Show>
-        <ul id="filter-list" role="listbox" aria-label={list()[0]?.kind === 'history' ? t().filterHistory : t().filter} class="completions" hidden={!isOpen()}>
+        <ul id="filter-list" role="listbox" aria-label={draft() ? t().filter : t().filterHistory} class="completions" hidden={!isOpen()}>
           <For each={list()}>
             {(item, index) => (
               <li id={`filter-option-${index()}`} role="option" aria-selected={index() === chosen()} onPointerDown={(event) => { event.preventDefault(); take(item); }}>
-                <code>{plain(item.text)}</code>
+                <code><Show when={item.kind === 'saved'}><span class="star">★ </span></Show>{plain(item.text)}</code>
                 <span class="dim">{plain(item.detail)}</span>
               </li>
             )}
@@ -170,6 +165,12 @@ export function FilterBar() {
       </Show>
     </div>
   );
+}
+
+/** The filters of before: saved ones first. */
+function before(len: number): Offer[] {
+  const offer = (kind: 'saved' | 'history') => (text: string): Offer => ({ text, kind, from: 0, to: len, detail: '' });
+  return [...saved().map(offer('saved')), ...past().filter((text) => !isSaved(text)).map(offer('history'))];
 }
 
 function withinLabel(set: string): string {

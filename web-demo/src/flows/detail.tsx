@@ -7,6 +7,7 @@ import { t } from '../text/index.js';
 import { showWithin } from '../view.js';
 import { flow } from './chosen.js';
 import { Follow } from './follow.js';
+import { Ladder } from './ladder.js';
 import { flowName, lasts, place } from './names.js';
 
 export function FlowDetail() {
@@ -30,6 +31,7 @@ export function FlowDetail() {
               <p><b>{t().seenBy}</b> <For each={chosen().also_seen_by}>{(mirror, index) => <>{index() ? ', ' : ''}{labelOf({ kind: 'mirrored', ...mirror })}</>}</For></p>
             </Show>
             <p class="small dim">{t().excludingDuplicates}</p>
+            <Ladder flow={chosen()} />
             <Follow flow={chosen()} isOpen={isFollowing()} onClose={() => setIsFollowing(false)} />
           </>
         )}

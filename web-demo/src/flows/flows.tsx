@@ -4,6 +4,7 @@ import { flows, type Capture, type Flow, type FlowSort } from '../engine.js';
 import { bytes, duration, number, plain } from '../format.js';
 import type { GridColumn } from '../grid/grid.js';
 import { GridView } from '../grid/view.js';
+import { labels } from '../labels.js';
 import { latest } from '../latest.js';
 import { capture, revision } from '../opened.js';
 import { labelOf } from '../session.js';
@@ -30,7 +31,8 @@ export function FlowsPanel() {
     ({ open, selection }) => flows(open, { count: 1, selection }).then((answer) => answer.total),
   );
   const shape = createMemo(() => { language(); sort(); return columns(); });
-  const meaning = createMemo(() => [capture(), selection()?.expr, sort(), revision(), language()]);
+  const meaning = createMemo(() => [capture(), selection()?.id, sort(), revision()]);
+  const look = createMemo(() => [language(), labels()]);
   const fetch = async (from: number, count: number): Promise<Flow[]> =>
     (await flows(capture() as Capture, { sort: sort().by, descending: sort().descending, from, count, selection: selection() })).rows;
   const order = (column: string): void => {
@@ -46,7 +48,7 @@ export function FlowsPanel() {
     <div class="flows">
       <h1 class="visually-hidden">{t().tabs.flows}</h1>
       <Show when={(total.answer() ?? 0) > 0} fallback={<p class="wait">{filter() ? t().flowsNone : t().none}</p>}>
-        <GridView<Flow> label={t().flowsGrid} columns={shape()} count={total.answer() ?? 0} meaning={meaning()} chosen={flow() ? at() : -1} fetch={fetch} onChoose={(index, row) => void choose(index, row)} onOpen={() => document.getElementById('follow')?.click()} onSort={order} />
+        <GridView<Flow> label={t().flowsGrid} columns={shape()} count={total.answer() ?? 0} meaning={meaning()} look={look()} chosen={flow() ? at() : -1} fetch={fetch} onChoose={(index, row) => void choose(index, row)} onOpen={() => document.getElementById('follow')?.click()} onSort={order} />
       </Show>
       <FlowDetail />
     </div>

@@ -59,7 +59,12 @@ export class Grid<R> {
   #frame = 0;
   #settle = 0;
   #rowHeight = ROW_HEIGHT;
-  readonly #resize = new ResizeObserver(() => this.#draw());
+  /** Height of the rows' place; asking for it while rows are written would make the browser lay out each time. */
+  #height = 0;
+  readonly #resize = new ResizeObserver(() => {
+    this.#height = Math.max(0, this.element.clientHeight - this.#head.offsetHeight);
+    this.#draw();
+  });
 
   constructor(options: GridOptions<R>) {
     this.#options = options;
@@ -104,7 +109,7 @@ export class Grid<R> {
     this.#head.replaceChildren(...columns.map((column, index) => this.#heading(column, index)));
     for (const row of this.#pool.splice(0)) row.remove();
     this.#shown.clear();
-    this.#draw();
+    this.#schedule();
   }
 
   /** How many rows there are; those already read stay. */
@@ -115,7 +120,7 @@ export class Grid<R> {
     this.#count = count;
     this.element.setAttribute('aria-rowcount', String(count + 1));
     if (this.#chosen >= count) this.#chosen = -1;
-    this.#draw();
+    this.#schedule();
   }
 
   /** Forgets all rows: they mean something else now. */
@@ -124,7 +129,13 @@ export class Grid<R> {
     this.#isAsking = false;
     if (this.#pages.size > 0) this.#stale = new Map(this.#pages);
     this.#pages.clear();
-    this.#draw();
+    this.#schedule();
+  }
+
+  /** Writes the rows in sight anew. */
+  repaint(): void {
+    this.#shown.clear();
+    this.#schedule();
   }
 
   /** Chooses a row without telling, and brings it into sight. */
@@ -167,12 +178,8 @@ export class Grid<R> {
     return heading;
   }
 
-  #viewHeight(): number {
-    return Math.max(0, this.element.clientHeight - this.#head.offsetHeight);
-  }
-
   #scale(): Scale {
-    return scale(this.#count, this.#rowHeight, this.#viewHeight());
+    return scale(this.#count, this.#rowHeight, this.#height);
   }
 
   #scrolled(): void {
@@ -182,7 +189,7 @@ export class Grid<R> {
     if (step === 0) return this.#schedule();
     this.#lastPosition = position;
     if (isTrue(way, this.#rowHeight)) this.#top = position / this.#rowHeight;
-    else if (position <= 0 || position >= way.end - 1 || Math.abs(step) > 2 * this.#viewHeight()) this.#top = topOf(position, way);
+    else if (position <= 0 || position >= way.end - 1 || Math.abs(step) > 2 * this.#height) this.#top = topOf(position, way);
     else this.#top = Math.min(way.lastTop, Math.max(0, this.#top + step / this.#rowHeight));
     this.#schedule();
     clearTimeout(this.#settle);
@@ -194,13 +201,14 @@ export class Grid<R> {
     const way = this.#scale();
     this.#top = Math.min(way.lastTop, Math.max(0, top));
     const position = isTrue(way, this.#rowHeight) ? this.#top * this.#rowHeight : positionOf(this.#top, way);
+    this.#body.style.height = `${way.height}px`;
     if (Math.abs(position - this.element.scrollTop) >= 1) this.element.scrollTop = position;
     this.#lastPosition = this.element.scrollTop;
     this.#draw();
   }
 
   #reveal(index: number): void {
-    const rows = Math.floor(this.#viewHeight() / this.#rowHeight);
+    const rows = Math.floor(this.#height / this.#rowHeight);
     if (index < this.#top) this.#moveTo(index);
     else if (index >= this.#top + rows) this.#moveTo(index - rows + 1);
   }
@@ -218,10 +226,10 @@ export class Grid<R> {
     this.#body.style.height = `${way.height}px`;
     this.#top = Math.min(this.#top, way.lastTop);
     const first = Math.floor(this.#top);
-    const visible = Math.min(this.#count - first, Math.ceil(this.#viewHeight() / this.#rowHeight) + 1);
+    const visible = Math.min(this.#count - first, Math.ceil(this.#height / this.#rowHeight) + 1);
     const size = Math.max(0, visible);
     while (this.#pool.length < size) this.#pool.push(this.#newRow());
-    const position = this.element.scrollTop;
+    const position = this.#lastPosition;
     this.element.removeAttribute('aria-activedescendant');
     this.#pool.forEach((element, place) => {
       // A row keeps its element while it is in sight, so that a screen reader does not lose it.
@@ -287,12 +295,12 @@ export class Grid<R> {
     this.#pages.set(page, rows);
     const oldest = this.#pages.keys().next().value;
     if (this.#pages.size > MAX_PAGES && oldest !== undefined) this.#pages.delete(oldest);
-    this.#draw();
+    this.#schedule();
   }
 
   #key(event: KeyboardEvent): void {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target !== this.element) return;
-    const page = Math.max(1, Math.floor(this.#viewHeight() / this.#rowHeight) - 1);
+    const page = Math.max(1, Math.floor(this.#height / this.#rowHeight) - 1);
     const at = this.#chosen < 0 ? Math.ceil(this.#top) - 1 : this.#chosen;
     const moves: Record<string, number> = {
       ArrowDown: at + 1, j: at + 1, ArrowUp: at - 1, k: at - 1, PageDown: at + page, PageUp: at - page,

@@ -8,7 +8,8 @@ export interface GridProps<R> extends Omit<GridOptions<R>, 'label'> {
   count: number;
   /** Rows mean something else when this changes. */
   meaning: unknown;
-  /** Rows may have changed when this does. */
+  /** The same rows look different when this changes. */
+  look?: unknown;
   chosen?: number;
   ref?: (grid: Grid<R>) => void;
   follows?: boolean;
@@ -34,6 +35,7 @@ export function GridView<R>(props: GridProps<R>) {
   createEffect(() => { const made = grid(); if (made) made.label = props.label; });
   createEffect(() => { const made = grid(); if (made) made.columns = props.columns; });
   createEffect(on(() => [grid(), props.meaning], () => grid()?.reset(), { defer: true }));
+  createEffect(on(() => [grid(), props.look], () => grid()?.repaint(), { defer: true }));
   createEffect(() => {
     const made = grid();
     if (!made) return;

@@ -3,6 +3,7 @@ import { createSignal } from 'solid-js';
 import type { Capture } from '../engine.js';
 import { capture, fail, grow, openLive } from '../opened.js';
 import { setTab } from '../view.js';
+import { forgetGaps, noteGap } from './gaps.js';
 
 /** Packets kept; older ones make room. */
 export const RING = 100_000;
@@ -43,6 +44,7 @@ export async function startLive(): Promise<void> {
   const port = Number(mark()?.dataset['genevePort']);
   const open = await openLive(RING, port ? [port] : undefined);
   if (!open) return;
+  forgetGaps();
   setTab('packets');
   setLiveIsFollowing(true);
   void watchStats(open);
@@ -73,6 +75,8 @@ async function follow(open: Capture): Promise<void> {
       const answer = await ask('v1/capture?outer=1', mine.signal);
       if (answer.status === 401) return void setLiveState('denied');
       if (!answer.ok || !answer.body) throw new Error(`${answer.status} ${await answer.text()}`);
+      // What came between the last packet and the next is not here.
+      if (open.packetCount > 0) noteGap(open.packetCount);
       setLiveState('waiting');
       await read(open, answer.body, mine.signal);
       wait = AGAIN_FIRST;

@@ -1,8 +1,9 @@
 /** Who mirrored: a row a session; inline and other traffic apart. */
-import { For, Show } from 'solid-js';
+import { createSignal, For, Show } from 'solid-js';
 import type { Overview, SessionOverview } from '../engine.js';
 import { refine } from '../filter/refine.js';
 import { bytes, number, percent, plain } from '../format.js';
+import { label, labelFor, MAX_LABEL_LEN } from '../labels.js';
 import { kindOf, labelOf, sessionTest } from '../session.js';
 import { t } from '../text/index.js';
 
@@ -52,11 +53,19 @@ export function Sessions(props: { of: Overview }) {
 function Row(props: { session: SessionOverview; total: number }) {
   const share = () => (props.total ? props.session.bytes / props.total : 0);
   const test = () => sessionTest(props.session);
+  const [isNaming, setIsNaming] = createSignal(false);
   return (
     <tr>
       <th scope="row">
-        <button type="button" class="link strong" title={t().filterBy(test())} onClick={(event) => refine(test(), event.altKey)}>{labelOf(props.session)}</button>
-        <Show when={props.session.name && props.session.vni !== undefined}><span class="dim"> VNI {props.session.vni}</span></Show>
+        <Show when={isNaming()} fallback={(
+          <>
+            <button type="button" class="link strong" title={t().filterBy(test())} onClick={(event) => refine(test(), event.altKey)}>{labelOf(props.session)}</button>
+            <button type="button" class="quiet rename" aria-label={t().rename(labelOf(props.session))} title={t().rename(labelOf(props.session))} onClick={() => setIsNaming(true)}>✎</button>
+            <Show when={(labelFor(props.session) ?? props.session.name) && props.session.vni !== undefined}><span class="dim"> VNI {props.session.vni}</span></Show>
+          </>
+        )}>
+          <Naming session={props.session} onDone={() => setIsNaming(false)} />
+        </Show>
       </th>
       <td class="mono">{plain(props.session.source ?? '')}</td>
       <td class="mono" title={props.session.endpoint}>{shortEndpoint(props.session.endpoint)}</td>
@@ -68,6 +77,34 @@ function Row(props: { session: SessionOverview; total: number }) {
       <td class="num numeric" classList={{ quiet: !props.session.gapBytes, warn: Boolean(props.session.gapBytes) }}>{props.session.gapBytes ? bytes(props.session.gapBytes) : '–'}</td>
       <Mark count={props.session.undecodable} of={props.session.packets} />
     </tr>
+  );
+}
+
+/** A label is typed: Enter keeps it, an empty one takes it away, Escape leaves all as it was. */
+function Naming(props: { session: SessionOverview; onDone: () => void }) {
+  let isOver = false;
+  const end = (text?: string): void => {
+    if (isOver) return;
+    isOver = true;
+    if (text !== undefined) label(props.session, text);
+    props.onDone();
+  };
+  const key = (event: KeyboardEvent & { currentTarget: HTMLInputElement }): void => {
+    if (event.isComposing || !['Enter', 'Escape'].includes(event.key)) return;
+    event.preventDefault();
+    end(event.key === 'Enter' ? event.currentTarget.value : undefined);
+  };
+  return (
+    <input
+      class="naming"
+      ref={(input) => queueMicrotask(() => { input.focus(); input.select(); })}
+      value={labelFor(props.session) ?? props.session.name ?? ''}
+      maxLength={MAX_LABEL_LEN}
+      aria-label={t().rename(labelOf(props.session))}
+      placeholder={`VNI ${props.session.vni ?? ''}`}
+      onKeyDown={key}
+      onBlur={(event) => end(event.currentTarget.value)}
+    />
   );
 }
 

@@ -1,8 +1,9 @@
 /** Traffic over time, a band a session: dragging, or Shift and arrows, chooses a range as time filter. */
 import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
 import { createEffect, createMemo, createSignal, For, on, onCleanup, onMount, Show } from 'solid-js';
 import type { Capture, Timeline } from '../engine.js';
-import { bytes, number } from '../format.js';
+import { bytes, number, short } from '../format.js';
 import { latest } from '../latest.js';
 import { capture, revision } from '../opened.js';
 import { selection } from '../shown.js';
@@ -188,5 +189,3 @@ const step = ({ times }: Bands): number => (times.length > 1 ? times[1]! - times
 function clock(seconds: number, isFine = false): string {
   return new Date(Math.round(seconds * 1000)).toISOString().slice(11, isFine ? 23 : 19);
 }
-
-const short = (value: number): string => new Intl.NumberFormat(language(), { notation: 'compact', maximumFractionDigits: 1 }).format(value);

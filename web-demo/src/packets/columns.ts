@@ -3,10 +3,12 @@ import { RowFlag, type Row } from '../engine.js';
 import { number, plain, time } from '../format.js';
 import { place } from '../flows/names.js';
 import type { GridColumn } from '../grid/grid.js';
+import { gaps } from '../live/gaps.js';
 import { sessionLabel } from '../session.js';
-import { whole } from '../shown.js';
+import { firstNs } from '../shown.js';
 import { t } from '../text/index.js';
 import { timeStyle, type Column } from '../view.js';
+import { isMarked } from './marks.js';
 
 const WIDTHS: Record<Column, string> = {
   number: '5.5rem',
@@ -29,7 +31,7 @@ export function gridColumns(names: Column[]): GridColumn<Row>[] {
 function cell(id: Column, row: Row): string | Node {
   switch (id) {
     case 'number': return number(row.number);
-    case 'time': return time(row.timestampNs, timeStyle(), whole()?.firstNs ?? row.timestampNs);
+    case 'time': return time(row.timestampNs, timeStyle(), firstNs() ?? row.timestampNs);
     case 'session': return sessionLabel(row.session);
     case 'length': return number(row.length);
     case 'marks': return marks(row);
@@ -44,14 +46,20 @@ function cell(id: Column, row: Row): string | Node {
 /** Those that are worth a mark: that a packet is mirrored is what is expected. */
 const MARKS = ['inline', 'truncated', 'undecodable', 'fragment', 'duplicate', 'retransmission', 'unknownOption', 'clockBack'] as const;
 
-function marks({ flags }: Row): string | Node {
+function marks({ flags, index }: Row): string | Node {
   const fragment = document.createDocumentFragment();
-  for (const name of MARKS.filter((name) => flags & RowFlag[name])) {
+  const add = (name: keyof ReturnType<typeof t>['marks']): void => {
     const mark = document.createElement('abbr');
     mark.className = `mark-tag ${name}`;
     mark.textContent = t().marks[name];
     mark.title = t().marksLong[name];
     fragment.append(mark);
-  }
+  };
+  if (isMarked(index)) add('marked');
+  if (gaps().has(index)) add('gap');
+  MARKS.filter((name) => flags & RowFlag[name]).forEach(add);
   return fragment;
 }
+
+/** What a row looks like as a whole. */
+export const rowClass = ({ index }: Row): string => [isMarked(index) && 'marked', gaps().has(index) && 'after-gap'].filter(Boolean).join(' ');

@@ -10,6 +10,7 @@ import { t } from '../text/index.js';
 import { packet } from '../view.js';
 import { filterOf } from './filter-of.js';
 import { Hex } from './hex.js';
+import { isMarked, toggleMark } from './marks.js';
 import { LayerTree } from './tree.js';
 import { nodesOf, type Node } from './nodes.js';
 
@@ -62,6 +63,7 @@ function Copies(props: { index: number; bytes: Uint8Array; node: Node | undefine
       <button type="button" class="small-button" onClick={() => void copy(open().text(props.index, 'jsonl'))}>{t().copyAs.json}</button>
       <button type="button" class="small-button" onClick={() => void copy(open().text(props.index, 'tcpdump'))}>{t().copyAs.tcpdump}</button>
       <button type="button" class="small-button" disabled={!test()} title={test()} onClick={() => test() && refine(test()!)}>{t().copyAs.filter}</button>
+      <button type="button" class="small-button" aria-pressed={isMarked(props.index)} aria-keyshortcuts="m" onClick={toggleMark}>{isMarked(props.index) ? '★' : '☆'} {t().mark}</button>
       <span role="status" class="small">{said()}</span>
     </div>
   );

@@ -1,23 +1,27 @@
 /** All packets, and of the chosen one its layers and octets. */
 import { createEffect, createMemo, createSignal, For, on, Show } from 'solid-js';
 import type { Capture, Row } from '../engine.js';
-import type { TimeStyle } from '../format.js';
+import { number, type TimeStyle } from '../format.js';
 import { GridView } from '../grid/view.js';
 import type { Grid } from '../grid/grid.js';
 import { latest } from '../latest.js';
+import { labels } from '../labels.js';
+import { gaps } from '../live/gaps.js';
 import { liveIsFollowing } from '../live/live.js';
 import { capture, firstKept } from '../opened.js';
-import { selection, sessions, shownCount } from '../shown.js';
+import { firstNs, selection, sessions, shownCount } from '../shown.js';
 import { language, t } from '../text/index.js';
-import { COLUMNS, columns, filter, packet, range, setColumns, setPacket, setTimeStyle, timeStyle, within, type Column } from '../view.js';
-import { gridColumns } from './columns.js';
+import { COLUMNS, columns, filter, marked, packet, range, setColumns, setMarked, setPacket, setTimeStyle, timeStyle, within, type Column } from '../view.js';
+import { gridColumns, rowClass } from './columns.js';
 import { Detail } from './detail.js';
+import { goToMark } from './marks.js';
 
 export function PacketsPanel() {
   let grid: Grid<Row> | undefined;
   const shape = createMemo(() => { language(); timeStyle(); return gridColumns(columns()); });
   // A growing selection keeps its rows; another filter does not.
-  const meaning = createMemo(() => [capture(), selection()?.expr, range(), timeStyle(), language(), sessions().length, within(), firstKept()]);
+  const meaning = createMemo(() => [capture(), selection()?.expr, range(), within(), firstKept()]);
+  const look = createMemo(() => [timeStyle(), language(), sessions(), firstNs(), labels(), marked(), gaps()]);
   const position = latest(
     () => { const open = capture(); const index = packet(); return open && index !== undefined ? { open, index, selection: selection(), first: firstKept() } : undefined; },
     ({ open, index, selection, first }) => (selection ? open.indexOf(selection, index) : Promise.resolve(index - first)),
@@ -41,6 +45,8 @@ export function PacketsPanel() {
             columns={shape()}
             count={shownCount()}
             meaning={meaning()}
+            look={look()}
+            rowClass={rowClass}
             chosen={packet() === undefined ? -1 : position.answer()}
             follows={liveIsFollowing()}
             fetch={fetch}
@@ -73,6 +79,14 @@ function Tools() {
       <label>{t().timeAs} <select onChange={(event) => setTimeStyle(event.currentTarget.value as TimeStyle)}>
         <For each={Object.keys(t().times) as TimeStyle[]}>{(style) => <option value={style} selected={timeStyle() === style}>{t().times[style]}</option>}</For>
       </select></label>
+      <Show when={marked().length}>
+        <span class="row marks-tools" role="group" aria-label={t().marksLong.marked}>
+          <span class="num"><span class="star" aria-hidden="true">★</span> {t().marksLong.marked} {number(marked().length)}</span>
+          <button type="button" class="small-button" aria-label={t().markBefore} aria-keyshortcuts="N" onClick={() => goToMark(false)}>↑</button>
+          <button type="button" class="small-button" aria-label={t().markNext} aria-keyshortcuts="n" onClick={() => goToMark(true)}>↓</button>
+          <button type="button" class="small-button" onClick={() => setMarked([])}>{t().marksClear}</button>
+        </span>
+      </Show>
     </div>
   );
 }
