@@ -1,10 +1,11 @@
 /** Where nothing is open: what the page is for, how to begin, and what a mirrored packet is made of. */
 import { createSignal, For, onMount, Show } from 'solid-js';
+import { FailureNotice } from './failure.js';
 import { bytes, plain } from './format.js';
 import { parts } from './fingerprint.js';
 import { readAhead } from './later.js';
 import { agentBase, startLive } from './live/live.js';
-import { awsFiles, decoder, fail, failure, isFresh, openFiles } from './opened.js';
+import { awsFiles, decoder, fail, isFresh, openFiles } from './opened.js';
 import { openSample, SAMPLES } from './samples.js';
 import { copyText } from './copy.js';
 import { t } from './text/index.js';
@@ -23,15 +24,7 @@ export function Empty() {
     <main id="main" tabindex="-1" class="empty">
       <section class="invitation">
         <h1>{t().tagline}</h1>
-        <Show when={failure()}>
-          {(fault) => (
-            <div class="notice bad" role="alert">
-              <b>{t().cannotOpen}</b>
-              <p>{plain(fault().message)}</p>
-              <Show when={fault().hint}><p>{plain(fault().hint!)}</p></Show>
-            </div>
-          )}
-        </Show>
+        <FailureNotice />
         <Show when={awsFiles().length}><p class="notice" role="status">{t().keptForLater(awsFiles().map(({ name }) => plain(name)).join(', '))}</p></Show>
         <Show when={isFresh() && parts(madeFor())}>{(file) => <p class="notice">{t().fingerprint(file().name, bytes(file().size))}</p>}</Show>
         <div class="drop" onClick={(event) => event.target === event.currentTarget && chooser.click()}>

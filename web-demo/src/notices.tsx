@@ -1,7 +1,8 @@
 /** What went wrong with the capture, above the view, which shows what came before. */
 import { createSignal, For, Show } from 'solid-js';
+import { FailureNotice } from './failure.js';
 import { number, plain } from './format.js';
-import { capture, failure, isOther, revision } from './opened.js';
+import { capture, isOther, revision } from './opened.js';
 import { t } from './text/index.js';
 
 export function Notices() {
@@ -26,7 +27,7 @@ export function Notices() {
           <button type="button" class="quiet" onClick={() => setDismissed(capture())}>{t().dismiss}</button>
         </div>
       </Show>
-      <Show when={failure()}>{(fault) => <div class="notice bad" role="alert"><b>{plain(fault().message)}</b><Show when={fault().hint}><p>{plain(fault().hint!)}</p></Show></div>}</Show>
+      <FailureNotice />
       <Show when={isOther()}><p class="notice">{t().fingerprintOther}</p></Show>
     </>
   );

@@ -2,6 +2,7 @@
 import { batch, createSignal } from 'solid-js';
 import { start, type Capture, type CaptureProgress, type Engine, type OpenOptions, type Source } from './engine.js';
 import { fingerprint } from './fingerprint.js';
+import { kindOfFile, type Kind } from './kind.js';
 import { madeFor, setMadeFor, setMarked, setPacket, setRange, setWithin } from './view.js';
 
 export type Phase = 'empty' | 'reading' | 'read' | 'stopped' | 'live' | 'failed';
@@ -10,6 +11,15 @@ export type Phase = 'empty' | 'reading' | 'read' | 'stopped' | 'live' | 'failed'
 export interface AwsFile {
   name: string;
   text: string;
+}
+
+/** Why something could not be opened. */
+export interface Failure {
+  message: string;
+  hint?: string;
+  /** Which file, and what it is instead of a capture, where that is known. */
+  name?: string;
+  kind?: Kind;
 }
 
 /** Views follow a capture that is being read: this often at first, and later this often, in milliseconds. */
@@ -22,7 +32,7 @@ export const [capture, setCapture] = createSignal<Capture>();
 export const [phase, setPhase] = createSignal<Phase>('empty');
 export const [progress, setProgress] = createSignal<Pick<CaptureProgress, 'bytes' | 'totalBytes' | 'packets'> & { startedAt: number }>();
 export const [sources, setSources] = createSignal<{ name: string; size: number }[]>([]);
-export const [failure, setFailure] = createSignal<{ message: string; hint?: string }>();
+export const [failure, setFailure] = createSignal<Failure>();
 export const [awsFiles, setAwsFiles] = createSignal<AwsFile[]>([]);
 /** Counts how often the capture has grown so that views should ask again. */
 export const [revision, setRevision] = createSignal(0);
@@ -68,7 +78,7 @@ async function takeJson(file: AwsFile): Promise<void> {
     setAwsFiles((before) => [...before.filter(({ name }) => name !== file.name), file]);
   } catch (error) {
     const { message, hint } = error as { message: string; hint?: string };
-    setFailure({ message: `${file.name}: ${message}`, hint });
+    setFailure({ message, hint, name: file.name });
   }
 }
 
@@ -84,9 +94,12 @@ export async function openCaptures(opened: Source[]): Promise<void> {
   await nameSessions();
   await next.loaded;
   if (capture() !== next) return;
+  const fault = next.packetCount === 0 ? next.damage[0] : undefined;
+  const wrong = fault && opened[fault.source];
+  const kind = wrong && (await kindOfFile(wrong.blob).catch(() => undefined));
   batch(() => {
     grow();
-    if (next.packetCount === 0 && next.damage[0]) fail(next.damage[0].error);
+    if (fault) fail({ message: fault.error.message, hint: (fault.error as Failure).hint, name: wrong?.name, kind });
     else setPhase((before) => (before === 'reading' ? 'read' : before));
   });
 }
@@ -153,9 +166,9 @@ export function close(): void {
 }
 
 export function fail(error: unknown): void {
-  const fault = error as { message?: string; hint?: string };
+  const { message = String(error), hint, name, kind } = (error ?? {}) as Partial<Failure>;
   batch(() => {
-    setFailure({ message: fault?.message ?? String(error), hint: fault?.hint });
+    setFailure({ message, hint, name: error instanceof Error ? undefined : name, kind });
     setPhase(packetCount() === 0 ? 'failed' : 'read');
   });
 }

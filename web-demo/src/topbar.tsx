@@ -16,7 +16,7 @@ export function TopBar() {
         <Mark />
         <span>Mirrorscope</span>
       </button>
-      <Show when={capture()}>
+      <Show when={capture() && phase() !== 'failed'}>
         <p class="what" title={sources().map(({ name }) => plain(name)).join('\n')}>
           <Show when={phase() !== 'live'} fallback={<LiveControls />}>
             <b>{plain(sources()[0]?.name ?? '')}</b>
@@ -29,7 +29,7 @@ export function TopBar() {
       <div class="actions">
         <button type="button" onClick={() => chooser.click()}>{t().open}</button>
         <input id="choose" ref={chooser} type="file" multiple hidden onChange={(event) => { void openFiles([...(event.currentTarget.files ?? [])]); event.currentTarget.value = ''; }} />
-        <Show when={capture()}>
+        <Show when={capture() && phase() !== 'failed'}>
           <button type="button" onClick={() => setExportIsOpen(true)} disabled={packetCount() === 0}>{t().export}</button>
         </Show>
         <select class="narrow-hide" aria-label={t().sample} onChange={(event) => { const chosen = SAMPLES.find(({ key }) => key === event.currentTarget.value); event.currentTarget.selectedIndex = 0; if (chosen) void openSample(chosen); }}>

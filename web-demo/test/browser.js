@@ -49,11 +49,11 @@ export async function open(browser, url, { language = 'en-US', colorScheme = 'li
   page.on('request', (request) => requests.push(request.url()));
   await page.goto(url);
   await page.waitForSelector('.drop');
-  // The samples and all parts of the decoder are read ahead.
-  await page.waitForSelector('html[data-warm]');
-  await page.waitForFunction(() => performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.pcap')).length === 2);
   return { context, page, problems, requests };
 }
+
+/** Waits until all is there that may be needed later: the samples, all views, and all parts of the decoder. */
+export const readAhead = (page) => page.waitForSelector('html[data-warm]');
 
 export const shot = (page, name) => page.screenshot({ path: fileURLToPath(new URL(`${name}.png`, SCREENSHOTS)) });
 

@@ -77,3 +77,25 @@ test('a link shows the same view of the same file, and says if it is another one
   assert.equal(await second.page.locator('.main .notice').count(), 0);
   await second.context.close();
 });
+
+test('a filter is saved, offered first, and kept for the next visit', async () => {
+  const { context, page } = await opened();
+  await filterBy(page, 'icmp');
+  await filterBy(page, 'udp port 53');
+  await page.fill('#filter', 'icmp');
+  await page.click('.keep');
+  await page.fill('#filter', 'tcp');
+  await page.keyboard.press('Enter');
+  await page.reload();
+  await page.setInputFiles('.drop input', PING);
+  await page.waitForSelector('.status');
+  await page.fill('#filter', '');
+  await page.waitForSelector('.completions:not([hidden]) li');
+  const offered = await page.$$eval('.completions li code', (items) => items.map((item) => item.textContent));
+  assert.equal(offered[0], '★ icmp');
+  assert.deepEqual(offered.slice(1).sort(), ['tcp', 'udp port 53']);
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('Enter');
+  assert.equal(await page.inputValue('#filter'), 'icmp');
+  await context.close();
+});

@@ -1,94 +1,67 @@
 // An agent serves the page, and the page follows it: packets appear, pause stops them, a lost agent is come back to.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { after, before, test } from 'node:test';
-import { launch, open, PROGRAM, shot } from './browser.js';
+import { writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { open, scratch, shot, stage } from './browser.js';
+import { agents, feed, freePorts } from './program.js';
 
-const PAGE = fileURLToPath(new URL('../dist', import.meta.url));
-const SCRATCH = mkdtempSync(join(tmpdir(), 'mirrorscope-live-'));
+const inScratch = scratch();
+const agent = agents();
+const { browser } = stage();
 
-let browser;
-/** What was started and must not outlive the tests. */
-const children = [];
-before(async () => {
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  children.forEach((child) => child.kill('SIGKILL'));
-  rmSync(SCRATCH, { recursive: true });
-});
-
-/** An agent on ports of its own, on loopback. */
-async function agent(ports, ...options) {
-  const child = spawn(PROGRAM, ['serve', '--listen', `127.0.0.1:${ports.udp}`, '--health', 'none', '--api', `127.0.0.1:${ports.api}`, '--page', PAGE, '--workers', '1', ...options], { stdio: ['ignore', 'ignore', 'pipe'] });
-  children.push(child);
-  await new Promise((resolve, reject) => {
-    let said = '';
-    child.stderr.on('data', (text) => (said += text).includes('receiving on UDP') && resolve());
-    child.on('exit', () => reject(new Error(said)));
-  });
-  return { url: `http://127.0.0.1:${ports.api}/`, stop: () => new Promise((resolve) => { child.removeAllListeners('exit'); child.on('exit', resolve); child.kill('SIGKILL'); }) };
-}
-
-async function freePorts() {
-  const port = () => new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => { const { port } = server.address(); server.close(() => resolve(port)); });
-  });
-  return { udp: await port(), api: await port() };
-}
-
-const feed = (ports, packets) => execFileSync(PROGRAM, ['send', '--generate', '--packets', String(packets), '--flows', '20', '--sessions', '3', '--rate', '500', '--to', `127.0.0.1:${ports.udp}`], { stdio: 'ignore' });
+const rowCount = async (page) => Number(await page.getAttribute('[role=grid]', 'aria-rowcount'));
 const shown = (page, least) => page.waitForFunction((least) => Number(document.querySelector('[role=grid]')?.ariaRowCount ?? 1) > least, least);
+const gapMarks = (page) => page.locator('.grid-row:not([hidden]) .mark-tag.gap');
 
 test('packets appear, pause holds them back, and a lost agent is come back to', async () => {
   const ports = await freePorts();
   let running = await agent(ports);
-  const { context, page } = await open(browser, running.url);
+  const { context, page } = await open(browser(), running.url);
   await page.click('button:has-text("Follow this agent")');
   await page.waitForSelector('.live.waiting');
   feed(ports, 300);
   await shown(page, 250);
   await page.waitForFunction(() => document.querySelector('.status').textContent.includes('agent received'));
   await page.waitForFunction(() => document.querySelector('.grid-row:not([hidden])').textContent.includes('VNI 100'));
+  assert.equal(await gapMarks(page).count(), 0);
   await shot(page, 'live');
 
   await page.click('button:text-is("Pause")');
   await page.waitForSelector('.live.paused');
-  const before = Number(await page.getAttribute('[role=grid]', 'aria-rowcount'));
+  const before = await rowCount(page);
   feed(ports, 100);
-  assert.equal(Number(await page.getAttribute('[role=grid]', 'aria-rowcount')), before);
+  assert.equal(await rowCount(page), before);
   await page.click('button:text-is("Resume")');
   await page.waitForSelector('.live.waiting, .live.following');
-  feed(ports, 100);
+  feed(ports, 5);
   await shown(page, before);
+  await gapMarks(page).first().waitFor();
 
   await running.stop();
   await page.waitForSelector('.live.lost');
   running = await agent(ports);
   await page.waitForSelector('.live.waiting, .live.following', { timeout: 15_000 });
-  const kept = Number(await page.getAttribute('[role=grid]', 'aria-rowcount'));
-  feed(ports, 100);
+  const kept = await rowCount(page);
+  feed(ports, 5);
   await shown(page, kept);
+  // Both gaps stand before the first packet behind them.
+  await page.waitForFunction(() => document.querySelectorAll('.grid-row:not([hidden]) .mark-tag.gap').length === 2);
+  assert.ok(await page.locator(`.grid-row.after-gap[aria-rowindex="${kept + 1}"]`).count());
+  await shot(page, 'gap');
   await running.stop();
   await context.close();
 });
 
 test('with a token, the page asks for it and takes it from the fragment', async () => {
   const ports = await freePorts();
-  const file = join(SCRATCH, 'token');
+  const file = inScratch('token');
   writeFileSync(file, 'a-secret-of-some-length\n', { mode: 0o600 });
   const running = await agent(ports, '--api-token-file', file);
-  const denied = await open(browser, running.url);
+  const denied = await open(browser(), running.url);
   await denied.page.click('button:has-text("Follow this agent")');
   await denied.page.waitForSelector('.live.denied');
   await denied.context.close();
-  const { context, page } = await open(browser, `${running.url}#token=a-secret-of-some-length`);
+  const { context, page } = await open(browser(), `${running.url}#token=a-secret-of-some-length`);
   assert.doesNotMatch(page.url(), /token/);
   await page.click('button:has-text("Follow this agent")');
   await page.waitForSelector('.live.waiting');

@@ -1,20 +1,9 @@
 // Nothing is asked for after the page is there, nothing can be sent, and after one visit no network is needed.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { FIXTURES, launch, open, serve } from './browser.js';
+import { test } from 'node:test';
+import { open, PING, readAhead, serve, stage } from './browser.js';
 
-const PING = `${FIXTURES}mirror/ping-curl-traceroute.pcap`;
-
-let server;
-let browser;
-before(async () => {
-  server = await serve();
-  browser = await launch();
-});
-after(async () => {
-  await browser.close();
-  await server?.close();
-});
+const { browser, empty, url } = stage();
 
 /** Everything once: views, filter, packet, stream, rules, export, languages. */
 async function useEverything(page) {
@@ -48,7 +37,8 @@ async function useEverything(page) {
 }
 
 test('after the page is there, using all of it asks for nothing', async () => {
-  const { context, page, problems, requests } = await open(browser, server.url);
+  const { context, page, problems, requests } = await empty();
+  await readAhead(page);
   const before = requests.length;
   await page.click('.sample');
   await page.waitForSelector('.overview');
@@ -60,14 +50,15 @@ test('after the page is there, using all of it asks for nothing', async () => {
 });
 
 test('every file comes from the page’s own folder, whatever that is', async () => {
-  const { context, requests } = await open(browser, server.url);
+  const { context, page, requests } = await empty();
+  await readAhead(page);
   assert.ok(requests.length > 3);
-  assert.deepEqual(requests.filter((url) => !url.startsWith(server.url) && !url.startsWith('blob:')), []);
+  assert.deepEqual(requests.filter((asked) => !asked.startsWith(url()) && !asked.startsWith('blob:')), []);
   await context.close();
 });
 
 test('the policy forbids to send anything to anyone else', async () => {
-  const { context, page } = await open(browser, server.url);
+  const { context, page } = await empty();
   const outcome = await page.evaluate(async () => {
     const blocked = [];
     document.addEventListener('securitypolicyviolation', (event) => blocked.push(event.effectiveDirective));
@@ -86,7 +77,8 @@ test('the policy forbids to send anything to anyone else', async () => {
 
 test('after one visit it opens and works with the server gone', async () => {
   const own = await serve();
-  const { context, page } = await open(browser, own.url, { serviceWorkers: 'allow' });
+  const { context, page } = await open(browser(), own.url, { serviceWorkers: 'allow' });
+  await readAhead(page);
   await page.evaluate(() => navigator.serviceWorker.ready);
   await page.waitForFunction(() => navigator.serviceWorker.controller);
   await own.close();

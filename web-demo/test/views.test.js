@@ -1,7 +1,7 @@
 // The other views: flows, streams, the timeline, the mirror filter’s workshop, the export; on any screen.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { filterBy, FIXTURES, PING, scratch, SHELL, shot, showsCount, stage } from './browser.js';
+import { filterBy, FIXTURES, PING, scratch, SHELL, shot, shownCount, showsCount, stage } from './browser.js';
 import { read, run } from './program.js';
 
 const inScratch = scratch();
@@ -61,10 +61,78 @@ test('the timeline is brushed with the pointer', async () => {
   await context.close();
 });
 
+test('a label of a session is used wherever the session is named, and kept', async () => {
+  const { context, page } = await opened();
+  await page.click('button[aria-label="Rename VNI 9325541"]');
+  await page.keyboard.type('web-prod <b>');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.overview .data th button:text-is("web-prod <b>")');
+  await page.waitForSelector('.legend li:has-text("web-prod <b>")');
+  await page.keyboard.press('2');
+  await page.waitForSelector('.grid-row:has-text("web-prod <b>")');
+  await page.reload();
+  await page.setInputFiles('.drop input', PING);
+  await page.waitForSelector('.grid-row:has-text("web-prod <b>")');
+  await page.keyboard.press('1');
+  await page.click('button[aria-label="Rename web-prod <b>"]');
+  await page.keyboard.press('Delete');
+  await page.keyboard.press('Enter');
+  await page.waitForSelector('.overview .data th button:text-is("VNI 9325541")');
+  await context.close();
+});
+
+test('a flow’s ladder has its packets in order, and links to them keep the filter', async () => {
+  const { context, page } = await opened(PING, 'flows');
+  await filterBy(page, 'tcp');
+  await page.waitForSelector('.grid-row:not([hidden]):has-text(":80")');
+  await page.click('.grid-row:not([hidden]):has-text(":80")');
+  await page.waitForSelector('.ladder li');
+  const rungs = await page.$$eval('.ladder .rung', (rungs) => rungs.map((rung) => rung.textContent));
+  assert.equal(rungs.length, read(PING, 'tcp port 80').length);
+  assert.ok(rungs.every((text) => text.startsWith('server: ')), 'only answers were mirrored');
+  assert.match(rungs[1], /200 OK|\. 0/);
+  await page.click('.ladder .rung >> nth=1');
+  await page.waitForSelector('.tree .node.head');
+  assert.match(page.url(), /filter=tcp&within=flow/);
+  await showsCount(page, rungs.length);
+  await filterBy(page, 'tcp and greater 100');
+  await showsCount(page, read(PING, 'tcp port 80 and greater 100').length);
+  await context.close();
+});
+
+test('a problem shows its packets of those that pass the filter', async () => {
+  const { context, page } = await opened(PING, 'problems');
+  await page.waitForSelector('.problem-list li');
+  await page.click('.problem-list li:has-text("One side only") button');
+  await page.waitForFunction(() => location.hash.includes('within=problem'));
+  const all = Number((await shownCount(page)).split(' ')[0]);
+  await filterBy(page, 'icmp');
+  await page.waitForFunction((all) => { const count = parseInt(document.querySelector('.filter-says').textContent, 10); return count > 0 && count < all; }, all);
+  await page.click('.chip button');
+  await showsCount(page, read(PING, 'icmp').length);
+  await context.close();
+});
+
+test('hits of rules are sorted by a heading, and a rule’s condition becomes the filter', async () => {
+  const { context, page } = await opened(PING, 'workshop');
+  await page.setInputFiles('.workshop input[type=file]', `${FIXTURES}aws/describe-traffic-mirror-filters.json`);
+  await page.waitForSelector('.hits tbody tr');
+  const packets = () => page.$$eval('.hits tbody td:nth-child(5)', (cells) => cells.map((cell) => Number(cell.textContent)));
+  assert.deepEqual(await packets(), [4, 57, 2]);
+  await page.click('.hits thead button:text-is("Packets")');
+  assert.deepEqual(await packets(), [57, 4, 2]);
+  assert.equal(await page.getAttribute('.hits th:has-text("Packets")', 'aria-sort'), 'descending');
+  await page.click('.hits thead button:text-is("Packets")');
+  assert.deepEqual(await packets(), [2, 4, 57]);
+  await page.click('.hits tbody button:text-is("icmp")');
+  await showsCount(page, 57);
+  await context.close();
+});
+
 test('AWS JSON beside the capture tells the rules’ hits and their faults', async () => {
   const { context, page } = await opened(PING, 'workshop');
   await page.setInputFiles('.workshop input[type=file]', ['filters', 'sessions'].map((name) => `${FIXTURES}aws/describe-traffic-mirror-${name}.json`));
-  await page.waitForSelector('.report');
+  await page.waitForSelector('.hits');
   const expected = run('aws', 'explain', PING, '--filters', `${FIXTURES}aws/describe-traffic-mirror-filters.json`, '--sessions', `${FIXTURES}aws/describe-traffic-mirror-sessions.json`);
   assert.equal((await page.locator('.report').first().textContent()).trim(), expected.trim());
   await context.close();

@@ -61,10 +61,7 @@ export class Grid<R> {
   #rowHeight = ROW_HEIGHT;
   /** Height of the rows' place; asking for it while rows are written would make the browser lay out each time. */
   #height = 0;
-  readonly #resize = new ResizeObserver(() => {
-    this.#height = Math.max(0, this.element.clientHeight - this.#head.offsetHeight);
-    this.#draw();
-  });
+  readonly #resize = new ResizeObserver(() => this.#resized());
 
   constructor(options: GridOptions<R>) {
     this.#options = options;
@@ -105,6 +102,8 @@ export class Grid<R> {
   set columns(columns: GridColumn<R>[]) {
     this.#columns = columns;
     this.element.style.setProperty('--tracks', columns.map(({ width }) => width).join(' '));
+    // Every row must be as wide as all others, whatever stands in it, or its cells stand elsewhere.
+    this.element.style.setProperty('--row-width', `calc(${columns.map(({ width }) => leastWidth(width)).join(' + ')})`);
     this.element.setAttribute('aria-colcount', String(columns.length));
     this.#head.replaceChildren(...columns.map((column, index) => this.#heading(column, index)));
     for (const row of this.#pool.splice(0)) row.remove();
@@ -207,7 +206,15 @@ export class Grid<R> {
     this.#draw();
   }
 
+  #resized(): void {
+    const isFirst = this.#height === 0;
+    this.#height = Math.max(0, this.element.clientHeight - this.#head.offsetHeight);
+    if (isFirst && this.#chosen >= 0) this.#reveal(this.#chosen);
+    this.#draw();
+  }
+
   #reveal(index: number): void {
+    if (this.#height === 0) return;
     const rows = Math.floor(this.#height / this.#rowHeight);
     if (index < this.#top) this.#moveTo(index);
     else if (index >= this.#top + rows) this.#moveTo(index - rows + 1);
@@ -325,3 +332,6 @@ export class Grid<R> {
     this.#options.onChoose(index, this.#pages.get(Math.floor(index / PAGE))?.[index % PAGE]);
   }
 }
+
+/** The least width of a CSS grid track. */
+const leastWidth = (track: string): string => /^minmax\(([^,]+),/.exec(track)?.[1] ?? track;

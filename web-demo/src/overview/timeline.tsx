@@ -91,18 +91,20 @@ export function TimelineStrip() {
     <section class="timeline" aria-label={t().timeline}>
       <div class="timeline-chart" ref={host} tabindex="0" role="group" aria-label={`${t().timeline}. ${t().timelineHelp}`} onKeyDown={key} />
       <div class="timeline-side">
-        <div class="segmented" role="group" aria-label={t().timeline}>
-          <button type="button" aria-pressed={what() === 'packets'} onClick={() => setWhat('packets')}>{t().timelineWhat.packets}</button>
-          <button type="button" aria-pressed={what() === 'bytes'} onClick={() => setWhat('bytes')}>{t().timelineWhat.bytes}</button>
+        <div class="timeline-choice">
+          <div class="segmented" role="group" aria-label={t().timeline}>
+            <button type="button" aria-pressed={what() === 'packets'} onClick={() => setWhat('packets')}>{t().timelineWhat.packets}</button>
+            <button type="button" aria-pressed={what() === 'bytes'} onClick={() => setWhat('bytes')}>{t().timelineWhat.bytes}</button>
+          </div>
+          <details class="twin">
+            <summary title={t().timelineTable} aria-label={t().timelineTable}>{t().table}</summary>
+            <Show when={bands()}>{(shown) => <Twin bands={shown()} />}</Show>
+          </details>
         </div>
         <ul class="legend">
-          <For each={bands()?.bands.slice(0, 3)}>{(band, index) => <li><i class={`swatch s${index()}`} /> {band.label}</li>}</For>
+          <For each={bands()?.bands}>{(band, index) => <li class="ellipsis" title={band.label}><i class={`swatch s${index()}`} /> {band.label}</li>}</For>
         </ul>
         <p class="num small said" role="status">{said()}</p>
-        <details class="twin">
-          <summary>{t().timelineTable}</summary>
-          <Show when={bands()}>{(shown) => <Twin bands={shown()} />}</Show>
-        </details>
       </div>
     </section>
   );

@@ -53,7 +53,19 @@ function summary(layer: Layer): string {
   };
   const [src, dst] = [of('.src', '.srcport', '.src_port'), of('.dst', '.dstport', '.dst_port')];
   if (src !== undefined && dst !== undefined) return `${src} → ${dst}`;
+  // GWLB's Geneve has no VNI that means something; its endpoint does.
+  if (layer.key === 'geneve') return found(layer.fields, /endpoint/) ?? '';
   return of('.vni') !== undefined ? `VNI ${of('.vni')}` : '';
+}
+
+/** The value of the first field whose key fits, however deep it stands. */
+function found(fields: Field[], key: RegExp): string | undefined {
+  for (const field of fields) {
+    if (key.test(field.key) && field.value !== undefined && !field.children?.length) return String(field.value);
+    const inside = found(field.children ?? [], key);
+    if (inside !== undefined) return inside;
+  }
+  return undefined;
 }
 
 /** The smallest node over an octet; of equals the deepest. */

@@ -70,6 +70,7 @@ export function LayerTree(props: Props) {
             aria-expanded={node.hasChildren ? isOpen(node) : undefined}
             aria-selected={props.chosen === node.id}
             data-level={node.level}
+            data-key={node.field?.key}
             onClick={() => { props.onChoose(node.id); if (node.hasChildren) toggle(node, node.level > 1 || props.chosen === node.id || !isOpen(node) ? !isOpen(node) : true); }}
             onPointerEnter={() => props.onHover(node.id)}
           >

@@ -42,6 +42,7 @@ export const en = {
   damageTitle: 'The capture is damaged; everything before the damage is shown.',
   damageAt: (packets: string, offset: string) => `after packet ${packets}, at octet ${offset}`,
   keptForLater: (names: string) => `${names}: kept for the capture that you open next.`,
+  wrongKinds: { empty: 'The file is empty.', image: 'This is an image.', document: 'This is a PDF document.', archive: 'This is an archive: unpack it first.', program: 'This is a program.', json: 'This is JSON. What the AWS CLI prints has a name that ends with .json.', text: 'This is text.' },
   cannotOpen: 'This cannot be opened',
   dismiss: 'Dismiss',
 
@@ -58,6 +59,7 @@ export const en = {
 
   timeline: 'Traffic over time',
   timelineHelp: 'Arrows move a cursor, Shift and arrows choose a range, Enter filters by it, Escape shows everything.',
+  table: 'Table',
   timelineTable: 'Timeline as a table',
   timelineWhat: { packets: 'Packets', bytes: 'Bytes' },
   from: 'From',

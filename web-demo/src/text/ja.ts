@@ -44,6 +44,7 @@ export const ja: Text = {
   damageTitle: 'キャプチャが壊れています。壊れた箇所より前はすべて表示しています。',
   damageAt: (packets, offset) => `パケット ${packets} の後、オクテット ${offset}`,
   keptForLater: (names: string) => `${names}: 次に開くキャプチャのために保持しています。`,
+  wrongKinds: { empty: 'ファイルは空です。', image: 'これは画像です。', document: 'これは PDF 文書です。', archive: 'これは書庫です。先に展開してください。', program: 'これはプログラムです。', json: 'これは JSON です。AWS CLI の出力は名前が .json で終わります。', text: 'これはテキストです。' },
   cannotOpen: '開けません',
   dismiss: '閉じる',
 
@@ -60,6 +61,7 @@ export const ja: Text = {
 
   timeline: '時間ごとの通信量',
   timelineHelp: '矢印キーで移動、Shift と矢印で範囲を選択、Enter で絞り込み、Escape ですべてを表示。',
+  table: '表',
   timelineTable: '時間ごとの通信量の表',
   timelineWhat: { packets: 'パケット', bytes: 'バイト' },
   from: '開始',
