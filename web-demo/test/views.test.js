@@ -115,7 +115,8 @@ test('a problem shows its packets of those that pass the filter', async () => {
 
 test('hits of rules are sorted by a heading, and a rule’s condition becomes the filter', async () => {
   const { context, page } = await opened(PING, 'workshop');
-  await page.setInputFiles('.workshop input[type=file]', `${FIXTURES}aws/describe-traffic-mirror-filters.json`);
+  // What is said of the first file is said anew with the second.
+  for (const name of ['network-interfaces', 'traffic-mirror-filters']) await page.setInputFiles('.workshop input[type=file]', `${FIXTURES}aws/describe-${name}.json`);
   await page.waitForSelector('.hits tbody tr');
   const packets = () => page.$$eval('.hits tbody td:nth-child(5)', (cells) => cells.map((cell) => Number(cell.textContent)));
   assert.deepEqual(await packets(), [4, 57, 2]);
