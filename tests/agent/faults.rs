@@ -13,19 +13,7 @@ use mirrorscope_tests::{mirrorscope_bin, skip, tool};
 
 #[path = "running.rs"]
 mod running;
-use running::{Agent, get, is_root, scratch, send};
-
-/// The memory, in octets, that `serve --check` promises with these options.
-fn memory_bound(words: &str) -> u64 {
-    let output = Command::new(mirrorscope_bin())
-        .args(["serve", "--check"])
-        .args(words.split_whitespace())
-        .output()
-        .expect("it starts");
-    let text = String::from_utf8_lossy(&output.stderr);
-    let number = text.split("below ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
-    number.unwrap_or_else(|| panic!("no promise in {text}")) << 20
-}
+use running::{Agent, get, is_root, memory_bound, scratch, send};
 
 /// Waits until health answers `status`, and returns its reason.
 fn wait_for_health(agent: &Agent, status: u16, within: Duration) -> String {

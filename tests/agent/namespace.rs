@@ -1,5 +1,7 @@
 //! Two network namespaces joined by a cable: GWLB in one, its target in the other. They go when they are dropped.
 
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
 use std::{
     net::UdpSocket,
     process::{Command, Output, Stdio},
@@ -16,6 +18,8 @@ pub(crate) const TARGET: &str = "10.99.0.2";
 /// The same for IPv6.
 pub(crate) const GWLB_V6: &str = "fd99::1";
 pub(crate) const TARGET_V6: &str = "fd99::2";
+/// The endpoints of `send --endpoints 3`.
+pub(crate) const ENDPOINTS: &str = "vpce-00a1b2c3d4e5f6071,vpce-0151dd6f9b6a0b5b9,vpce-0cb23d33bb6da1ff5";
 /// What AWS lets an interface carry.
 const MTU: &str = "9001";
 
@@ -112,15 +116,23 @@ impl Namespace {
 
     /// A UDP socket that lives here.
     pub(crate) fn bind(&self, address: &str) -> UdpSocket {
-        let path = format!("/run/netns/{}", self.name);
-        let open = move |address: String| {
-            let namespace = std::fs::File::open(path).expect("it was made");
-            // Only this thread moves, and it ends at once; the socket stays where it was made.
-            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("root may enter");
-            UdpSocket::bind(address).expect("the address is free")
-        };
         let address = address.to_owned();
-        thread::spawn(move || open(address)).join().expect("the socket is bound")
+        let open = move || UdpSocket::bind(address).expect("the address is free");
+        // The socket stays where it was made.
+        self.inside(open).join().expect("the socket is bound")
+    }
+
+    /// Does something here, in a thread of its own.
+    pub(crate) fn inside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> thread::JoinHandle<T> {
+        let path = format!("/run/netns/{}", self.name);
+        thread::spawn(move || {
+            let namespace = std::fs::File::open(path).expect("it was made");
+            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).expect("root may enter");
+            work()
+        })
     }
 
     /// A counter of the kernel for this namespace, as `/proc/net/snmp` names it.

@@ -18,11 +18,8 @@ mod namespace;
 #[path = "running.rs"]
 mod running;
 
-use namespace::{Cable, GWLB, GWLB_V6, Namespace, TARGET, TARGET_V6};
+use namespace::{Cable, ENDPOINTS, GWLB, GWLB_V6, Namespace, TARGET, TARGET_V6};
 use running::{Agent, flows, scratch, wait_for};
-
-/// The endpoints of `send --endpoints 3`.
-const ENDPOINTS: &str = "vpce-00a1b2c3d4e5f6071,vpce-0151dd6f9b6a0b5b9,vpce-0cb23d33bb6da1ff5";
 
 /// An agent at the target's end, whose API is a socket of the file system.
 fn agent(cable: &Cable, name: &str, words: &str) -> Agent {

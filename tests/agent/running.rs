@@ -122,6 +122,16 @@ impl Agent {
 
     /// Waits until the agent has received that many datagrams, and its sinks have emptied their queues.
     pub(crate) fn settle(&self, received: u64) {
+        self.settle_when(|counter| counter("received") >= received);
+    }
+
+    /// The same, where some of `sent` may have been lost in the kernel, which counts them.
+    pub(crate) fn settle_with_losses(&self, sent: u64) {
+        self.settle_when(|counter| counter("received") + counter("kernel_dropped") >= sent);
+        assert_eq!(self.counter("received") + self.counter("kernel_dropped"), sent, "{}", self.stats());
+    }
+
+    fn settle_when(&self, has_all: impl Fn(&dyn Fn(&str) -> u64) -> bool) {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
             let stats = self.stats();
@@ -131,10 +141,10 @@ impl Agent {
                     ["offered", "delivered", "dropped"].map(|key| sink[key].as_u64().unwrap());
                 offered == delivered + dropped
             });
-            if stats["counters"]["received"].as_u64().unwrap() >= received && empty {
+            if has_all(&|name| stats["counters"][name].as_u64().unwrap()) && empty {
                 return;
             }
-            assert!(Instant::now() < until, "it never received {received}: {stats}");
+            assert!(Instant::now() < until, "it never received all: {stats}");
             thread::sleep(Duration::from_millis(50));
         }
     }
@@ -209,6 +219,18 @@ pub(crate) fn count(path: &PathBuf) -> u64 {
         Command::new(mirrorscope_bin()).args(["read", "--quiet", "--count"]).arg(path).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
     text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number of packets")
+}
+
+/// The memory, in octets, that `serve --check` promises with these options.
+pub(crate) fn memory_bound(words: &str) -> u64 {
+    let output = Command::new(mirrorscope_bin())
+        .args(["serve", "--check"])
+        .args(words.split_whitespace())
+        .output()
+        .expect("it starts");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let number = text.split("below ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+    number.unwrap_or_else(|| panic!("no promise in {text}")) << 20
 }
 
 pub(crate) fn is_root() -> bool {
