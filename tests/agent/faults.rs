@@ -4,6 +4,8 @@
 
 use std::{
     fs,
+    io::Write,
+    net::TcpStream,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -134,4 +136,35 @@ fn thousands_of_probes_under_load_are_all_answered_and_cost_no_packet() {
     assert_eq!((agent.counter("received"), agent.counter("kernel_dropped")), (20_000, 0));
     let (held, bound) = (agent.memory_len(), memory_bound(words));
     assert!(held < bound, "it holds {held} octets, and promised {bound}");
+}
+
+#[test]
+fn answers_that_nobody_reads_are_few_and_given_up_with_their_connections() {
+    let words = "--workers 1 --queue 1 --max-flows 20000";
+    let agent = Agent::start(words);
+    let sent =
+        send(&agent.udp, "--packets 60000 --rate 30000 --flows 20000 --small").0["sent"].as_u64().unwrap();
+    agent.settle(sent);
+    assert!(agent.stats()["flows"].as_u64().unwrap() > 10_000);
+    let one_len = agent.get("/v1/flows?limit=100000").1.len() as u64;
+    let stuck: Vec<_> = (0..50)
+        .map(|_| {
+            let mut stream = TcpStream::connect(&agent.api).unwrap();
+            write!(stream, "GET /v1/flows?limit=100000 HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+            stream
+        })
+        .collect();
+    let until = Instant::now() + Duration::from_secs(60);
+    while get(&agent.api, "/v1/flows?limit=1", "").0 != 503 {
+        assert!(Instant::now() < until, "{one_len} octets each, and nobody is refused");
+        thread::sleep(Duration::from_millis(100));
+    }
+    let (held, bound) = (agent.memory_len(), memory_bound(words));
+    assert!(held < bound && 50 * one_len > bound, "it holds {held} octets, and promised {bound}");
+    assert_eq!((agent.healthy().0, agent.get("/v1/stats").0), (200, 200));
+    drop(stuck);
+    while get(&agent.api, "/v1/flows?limit=1", "").0 != 200 {
+        assert!(Instant::now() < until, "nobody reads any more, and it still refuses");
+        thread::sleep(Duration::from_millis(100));
+    }
 }

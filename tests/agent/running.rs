@@ -187,7 +187,7 @@ pub(crate) fn get(address: &str, path: &str, headers: &str) -> (u16, String) {
     }
 }
 
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 fn ask(mut stream: impl Read + Write, path: &str, headers: &str) -> (u16, String) {
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n{headers}Connection: close\r\n\r\n").unwrap();

@@ -77,8 +77,8 @@ Examples:
   mirrorscope serve --mode auto --mirror-endpoint vpce-0123456789abcdef0
   mirrorscope serve --receive ring                    as root: the same for much less processor time
 
-Memory is bounded: some for each worker and each of --max-flows, and three times --queue for each sink and each
-reader of the API; --check adds it up.
+Memory is bounded: some for each worker and each of --max-flows, three times --queue for each sink and each reader of
+the API, and the API's answers; --check adds it up.
 
 Exit status: 0 stopped in order, 1 failed to start or a sink lost packets at the end."
 )]

@@ -14,7 +14,6 @@ use mirrorscope_core::{
     flow::{Report, SortKey},
     sinks::{
         flows,
-        line::Line,
         pcapng::Part,
         sessions::{self, Sessions},
     },
@@ -22,14 +21,15 @@ use mirrorscope_core::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{capture, flow_filter, health, metrics};
+use super::{answer, capture, flow_filter, health, metrics};
 use crate::serve::Agent;
 
 /// Flows that one answer holds, unless the question says otherwise.
 const DEFAULT_FLOWS: usize = 1000;
 /// The most flows that one answer may hold.
-const MAX_FLOWS: usize = 100_000;
-const JSON_LINES: &str = "application/x-ndjson";
+pub(crate) const MAX_FLOWS: usize = 100_000;
+/// Octets that a flow takes, at most, while an answer is made: its record, and its line as it grows.
+pub(crate) const ANSWERED_FLOW_LEN: usize = 4 << 10;
 
 type Shared = State<Arc<Agent>>;
 
@@ -101,11 +101,11 @@ async fn stats(State(agent): Shared) -> Response {
 }
 
 async fn sessions(State(agent): Shared) -> Response {
-    let mut all = Sessions::default();
-    agent.workers.iter().for_each(|worker| all.merge(&worker.state().sessions));
-    let mut line = Line::default();
-    sessions::print_json(&all.rows(), &|_| None, &mut line);
-    ([(header::CONTENT_TYPE, JSON_LINES)], line.as_bytes().to_vec()).into_response()
+    answer::json_lines(&agent, |line| {
+        let mut all = Sessions::default();
+        agent.workers.iter().for_each(|worker| all.merge(&worker.state().sessions));
+        sessions::print_json(&all.rows(), &|_| None, line);
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -127,20 +127,17 @@ async fn flows(State(agent): Shared, Query(question): Query<FlowsQuestion>) -> R
     if !(1..=MAX_FLOWS).contains(&limit) {
         return bad_request(&format!("limit is from 1 to {MAX_FLOWS}"));
     }
-    let mut report = Report::new(SortKey::Bytes, limit);
     let passes = |flow: &_| filter.as_ref().is_none_or(|filter| flow_filter::matches(filter, flow));
-    for worker in &agent.workers {
-        // Copied first: the worker waits no longer than that takes.
-        let flows: Vec<_> = {
+    answer::json_lines(&agent, |line| {
+        let mut report = Report::new(SortKey::Bytes, limit);
+        for worker in &agent.workers {
+            // The worker waits meanwhile; a copy of all its flows would take it as long, and memory besides.
             let state = worker.state();
             let ended = state.ended.iter().filter(|_| question.ended).cloned();
-            state.flows.iter().chain(ended).collect()
-        };
-        flows.into_iter().filter(passes).for_each(|flow| report.push(flow));
-    }
-    let mut line = Line::default();
-    report.finish().0.iter().for_each(|flow| flows::print_json(flow, &|_| None, &mut line));
-    ([(header::CONTENT_TYPE, JSON_LINES)], line.as_bytes().to_vec()).into_response()
+            state.flows.iter().chain(ended).filter(passes).for_each(|flow| report.push(flow));
+        }
+        report.finish().0.iter().for_each(|flow| flows::print_json(flow, &|_| None, line));
+    })
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -14,6 +14,7 @@ use std::{
 
 use crate::{failure::Failure, serve::Agent, talk::say};
 
+mod answer;
 mod api;
 mod capture;
 mod flow_filter;
@@ -23,6 +24,8 @@ mod metrics;
 mod page;
 mod server;
 
+pub(crate) use answer::MAX_WAITING_LEN;
+pub(crate) use api::{ANSWERED_FLOW_LEN, MAX_FLOWS};
 pub(crate) use capture::MAX_READERS;
 pub(crate) use page::Page;
 

@@ -116,8 +116,13 @@ impl Plan {
         /// Full queue, batch in work, and what becomes of it on its way out.
         const COPIES: usize = 3;
         let worker_len = intake::WORKER_LEN + self.flows.memory_bound();
-        let queues = self.sinks.len() + http::MAX_READERS;
-        PROGRAM_LEN + self.workers * worker_len + queues * COPIES * self.queue_len
+        let readers_len = http::MAX_READERS * COPIES * self.queue_len + http::MAX_WAITING_LEN;
+        let answered = http::MAX_FLOWS.min(self.workers * self.flows.max_flows);
+        let api_len = readers_len + answered * http::ANSWERED_FLOW_LEN;
+        PROGRAM_LEN
+            + self.workers * worker_len
+            + self.sinks.len() * COPIES * self.queue_len
+            + if self.api.is_some() { api_len } else { 0 }
     }
 
     fn makes_devices(&self) -> bool {
@@ -169,6 +174,8 @@ pub(crate) struct Agent {
     pub(crate) queue_len: usize,
     /// Readers of the API's endless stream.
     pub(crate) readers: AtomicUsize,
+    /// Octets of answers that the API's clients have not read.
+    pub(crate) answers_len: AtomicUsize,
     /// When it all began.
     pub(crate) started: Instant,
     sinks_required: bool,
@@ -258,6 +265,7 @@ pub(crate) fn run(plan: Plan) -> Result<(), Failure> {
         settings: Arc::new(Shared::new(plan.settings)),
         queue_len: plan.queue_len,
         readers: AtomicUsize::new(0),
+        answers_len: AtomicUsize::new(0),
         started: Instant::now(),
         sinks_required: plan.sinks_required,
         draining: AtomicBool::new(false),
