@@ -187,8 +187,7 @@ struct Place {
 
 impl Place {
     fn make() -> Self {
-        let [disk, pipe, config, socket] =
-            ["soak-disk", "soak-pipe", "soak.toml", "soak.sock"].map(|name| scratch(name));
+        let [disk, pipe, config, socket] = ["soak-disk", "soak-pipe", "soak.toml", "soak.sock"].map(scratch);
         let _ = fs::create_dir_all(&disk);
         let mount = ["-t", "tmpfs", "-o", "size=8m", "tmpfs"];
         assert!(Command::new("mount").args(mount).arg(&disk).status().unwrap().success());
