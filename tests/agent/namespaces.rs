@@ -328,3 +328,46 @@ fn a_ring_counts_the_packets_that_a_socket_counts_and_the_kernel_answers_nobody(
     assert!(differ.is_empty(), "{differ:#?}");
     assert_eq!(cable.target.kernel_counter("Icmp", "OutDestUnreachs"), 0);
 }
+
+/// Both ends of the cable in a VLAN, and the target's address there.
+fn in_vlan(cable: &Cable) -> Option<&'static str> {
+    const ADDRESSES: [&str; 2] = ["10.98.0.1", "10.98.0.2"];
+    for (side, address) in [&cable.gwlb, &cable.target].into_iter().zip(ADDRESSES) {
+        for words in [
+            "link add link cable name cable.7 type vlan id 7",
+            &format!("addr add {address}/24 dev cable.7"),
+            "link set cable.7 up",
+        ] {
+            if !side.run(&format!("ip {words}")).status.success() {
+                skip("packets in a VLAN need the kernel's 802.1Q: modprobe 8021q");
+                return None;
+            }
+        }
+    }
+    Some(ADDRESSES[1])
+}
+
+#[test]
+fn a_ring_receives_fragments_and_what_comes_in_a_vlan_as_a_socket_does() {
+    let Some(cable) = Cable::lay() else { return };
+    let tagged = in_vlan(&cable);
+    let words = "--packets 2000 --rate 4000 --flows 100 --sessions 3";
+    let counted = ["socket", "ring"].map(|way| {
+        let agent = agent(&cable, &format!("pieces-{way}"), &format!("--receive {way} --workers 2"));
+        let mut sent = 0;
+        for (to, mtu) in [(Some(TARGET), 600), (tagged, 9001)] {
+            let Some(to) = to else { continue };
+            assert!(cable.gwlb.run(&format!("ip link set cable mtu {mtu}")).status.success());
+            let fragments = cable.gwlb.kernel_counter("Ip", "FragCreates");
+            assert_eq!(send_to(&cable, to, words)["sent"], 2000);
+            let fragments = cable.gwlb.kernel_counter("Ip", "FragCreates") - fragments;
+            assert_eq!(fragments > 1000, mtu == 600, "{fragments} fragments");
+            sent += 2000;
+            agent.settle(sent);
+        }
+        agent.assert_sums();
+        assert_eq!((agent.counter("mirrored"), agent.counter("kernel_dropped")), (sent, 0), "{way}");
+        (agent.counter("received_bytes"), flows(&agent.get("/v1/flows?limit=10000&ended=true").1))
+    });
+    assert!(counted[0] == counted[1]);
+}
