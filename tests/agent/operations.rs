@@ -3,9 +3,10 @@
 
 use std::{
     env, fs,
+    io::{BufRead, BufReader},
     os::unix::{fs::PermissionsExt, net::UnixDatagram},
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -224,6 +225,25 @@ fn a_check_finds_what_this_user_may_not() {
     assert!(!is_fine && text.contains("root has no more rights than others"), "{text}");
     assert!(check(&nobody, &["--write", &inside]).0);
     fs::remove_dir_all(files.parent().unwrap()).unwrap();
+}
+
+#[test]
+fn whoever_has_read_enough_may_go() {
+    let capture = scratch("enough.pcap");
+    let made = Command::new(mirrorscope_bin())
+        .args(["send", "--quiet", "--generate", "--packets", "20000", "-w"])
+        .arg(&capture)
+        .status();
+    assert!(made.unwrap().success());
+    let path = capture.to_str().unwrap();
+    for words in [["read", path].as_slice(), &["read", "--json", path], &["flows", "--json", path]] {
+        let mut command = Command::new(mirrorscope_bin());
+        let mut child = command.args(words).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stderr.take());
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert!(!line.is_empty() && child.wait().unwrap().success(), "{words:?}");
+    }
 }
 
 #[test]

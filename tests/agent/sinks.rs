@@ -214,6 +214,42 @@ fn a_tap_shows_tcpdump_the_packets_that_a_capture_without_tunnels_holds() {
 }
 
 #[test]
+fn suricata_on_a_tap_decodes_as_many_packets_as_were_mirrored() {
+    const CONFIGURATION: &str = "/etc/suricata/suricata.yaml";
+    let suricata = tool("suricata").filter(|_| is_root() && Path::new(CONFIGURATION).is_file());
+    let Some(suricata) = suricata else {
+        return skip("Suricata on a TAP; to have it: run as root, sudo apt-get install -y suricata");
+    };
+    let agent = Agent::start("--workers 1 --tap mstap6");
+    wait_until("the device is there", || Path::new("/sys/class/net/mstap6").exists());
+    // What the machine itself would say there is not ours.
+    fs::write("/proc/sys/net/ipv6/conf/mstap6/disable_ipv6", "1").unwrap();
+    let logs = folder("suricata");
+    let said = logs.join("said");
+    let mut watcher = Command::new(suricata)
+        .args(["-c", CONFIGURATION, "-i", "mstap6", "-k", "none", "-S", "/dev/null", "-l"])
+        .arg(&logs)
+        .stdout(fs::File::create(&said).unwrap())
+        .stderr(fs::File::options().append(true).open(&said).unwrap())
+        .spawn()
+        .unwrap();
+    let log = || {
+        fs::read_to_string(&said).unwrap()
+            + &fs::read_to_string(logs.join("suricata.log")).unwrap_or_default()
+    };
+    wait_until("Suricata listens", || log().to_lowercase().contains("engine started"));
+    send(&agent.udp, "--packets 1500 --vlan 0.2 --ipv6 0.2 --sessions 3 --rate 2000");
+    agent.settle(1500);
+    thread::sleep(Duration::from_secs(1));
+    let _ = Command::new("kill").args(["-INT", &watcher.id().to_string()]).status();
+    assert!(watcher.wait().unwrap().success());
+    let events = fs::read_to_string(logs.join("eve.json")).unwrap();
+    let events = events.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let decoded = events.filter_map(|event| event["stats"]["decoder"]["pkts"].as_u64()).next_back();
+    assert_eq!(decoded, Some(1500));
+}
+
+#[test]
 fn each_session_has_a_tap_of_its_own() {
     if tool("tcpdump").is_none() || !is_root() {
         return skip("a TAP takes CAP_NET_ADMIN, and tcpdump to look at it: run the tests as root");

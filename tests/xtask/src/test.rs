@@ -52,6 +52,7 @@ fn install_tools(report: &mut Report) {
         ("nfcapd", "nfdump", "IPFIX in nfcapd"),
         ("java", "default-jre-headless", "queries on a Spark cluster"),
         ("promtool", "prometheus", "conventions of metrics"),
+        ("suricata", "suricata", "Suricata on a TAP"),
         ("unshare", "util-linux", "network namespaces"),
         ("ip", "iproute2", "network namespaces"),
     ] {
