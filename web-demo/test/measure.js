@@ -1,6 +1,7 @@
 // Measures the built page with a capture, five times, and prints the medians: `npm run measure -- FILE`.
-// What is measured is told beside each number; the machine and its load belong to it.
-import { launch, open, serve } from './browser.js';
+// What is measured is told beside each number; the machine and its load belong to it. The processor's own time for a task
+// does not depend on what else the machine does.
+import { launch, open, readAhead, serve } from './browser.js';
 
 const RUNS = 5;
 const file = process.argv[2];
@@ -19,17 +20,21 @@ function watch() {
     const now = performance.now();
     if (marks.dropped && !marks.rows && document.querySelector('.grid-row:not([hidden]):not(.waiting)')) requestAnimationFrame(() => (marks.rows ??= performance.now()));
     if (marks.dropped && !marks.read && document.querySelector('.status')?.textContent.includes('Read whole')) marks.read = now;
-    if (!marks.read) requestAnimationFrame(look);
+    if (!marks.read || !marks.rows) requestAnimationFrame(look);
   };
   look();
 }
 
 async function run(browser, url) {
   const { context, page } = await open(browser, `${url}#tab=packets`);
+  await readAhead(page);
   await page.evaluate(watch);
+  await browser.startTracing(page, { categories: ['toplevel', 'devtools.timeline'] });
   await page.setInputFiles('.drop input', file);
-  await page.waitForFunction(() => globalThis.marks.read, null, { timeout: 300_000 });
+  await page.waitForFunction(() => globalThis.marks.read && globalThis.marks.rows, null, { timeout: 300_000 });
+  const busy = longestTask(JSON.parse(await browser.stopTracing()).traceEvents);
   const marks = await page.evaluate(() => globalThis.marks);
+  const draw = await scroll(page);
   const filter = await timed(page, 'tcp port 443', () => document.querySelector('.filter-field.on') && document.querySelector('.filter-says').textContent);
   const row = await page.evaluate(async () => {
     const begin = performance.now();
@@ -40,7 +45,31 @@ async function run(browser, url) {
   });
   const memory = await page.evaluate(() => performance.memory?.usedJSHeapSize ?? 0);
   await context.close();
-  return { rows: marks.rows - marks.dropped, read: marks.read - marks.dropped, longest: Math.max(0, ...marks.tasks), filter, row, heap: memory / 2 ** 20 };
+  return { rows: marks.rows - marks.dropped, read: marks.read - marks.dropped, longest: Math.max(0, ...marks.tasks), busy, draw, filter, row, heap: memory / 2 ** 20 };
+}
+
+/** The longest task of the page's main thread, in milliseconds of the processor. */
+function longestTask(events) {
+  const threads = events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain');
+  const isMain = ({ pid, tid }) => threads.some((thread) => thread.pid === pid && thread.tid === tid);
+  const tasks = events.filter((event) => event.ph === 'X' && event.name.endsWith('RunTask') && isMain(event));
+  return Math.max(0, ...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
+}
+
+/** Scrolls on, and returns the median of the script of a drawn frame. */
+function scroll(page) {
+  return page.evaluate(async () => {
+    const times = [];
+    const ask = globalThis.requestAnimationFrame;
+    globalThis.requestAnimationFrame = (callback) => ask((now) => { const begin = performance.now(); callback(now); times.push(performance.now() - begin); });
+    const grid = document.querySelector('.grid');
+    for (let frame = 0; frame < 200; frame += 1) {
+      grid.scrollTop += 97;
+      await new Promise((resolve) => ask(resolve));
+    }
+    globalThis.requestAnimationFrame = ask;
+    return times.sort((a, b) => a - b)[times.length >> 1] ?? 0;
+  });
 }
 
 /** From the last key of a filter to its count; the wait before it is judged is in it. */
@@ -69,6 +98,8 @@ for (const [name, what] of Object.entries({
   rows: 'chosen to first rows painted, ms',
   read: 'chosen to read whole, ms',
   longest: 'longest task of the main thread over 50 ms, ms (0: none)',
+  busy: 'longest task of the main thread, ms of the processor',
+  draw: 'script of a frame while scrolling, ms (median)',
   filter: 'last key of a filter to its count, ms (80 of it wait for another key)',
   row: 'key to layers and octets, ms',
   heap: 'heap of the main thread, MiB',
