@@ -16,11 +16,15 @@ const BINS = 200;
 const HEIGHT = 92;
 /** Sessions that have a colour of their own; the rest is one band. */
 const BANDS = 5;
+/** A chart is drawn this much later than it could be, in milliseconds. */
+const AFTER_ROWS = 40;
+/** Which colour a session has, as long as it is among the busiest: a filter does not change it. */
+const colours = new Map<number, number>();
 
 interface Bands {
   times: number[];
   /** Labels and stacked values, the lowest band first. */
-  bands: { label: string; values: number[]; stacked: number[] }[];
+  bands: { label: string; colour: number; values: number[]; stacked: number[] }[];
 }
 
 export function TimelineStrip() {
@@ -33,6 +37,7 @@ export function TimelineStrip() {
   const bands = createMemo(() => { const answer = asked.answer(); language(); return answer && stack(answer, what()); });
   let host!: HTMLDivElement;
   let plot: uPlot | undefined;
+  let timer = 0;
 
   const filterBy = (from: number, to: number): void => {
     const answer = asked.answer();
@@ -53,14 +58,17 @@ export function TimelineStrip() {
     resize.observe(host);
     const dark = matchMedia('(prefers-color-scheme: dark)');
     dark.addEventListener('change', draw);
-    onCleanup(() => { resize.disconnect(); dark.removeEventListener('change', draw); plot?.destroy(); });
+    onCleanup(() => { clearTimeout(timer); resize.disconnect(); dark.removeEventListener('change', draw); plot?.destroy(); });
   });
-  // A chart with as many bands takes new values; another one is drawn anew.
-  createEffect(on(bands, (shown) => {
-    if (plot && shown && plot.series.length === shown.bands.length + 1 && plot.series.every((series, place) => place === 0 || series.label === shown.bands[shown.bands.length - place]?.label)) plot.setData(data(shown));
-    else draw();
+  // A chart with the same bands takes new values; another one is drawn anew, when the rows that came with it are painted.
+  createEffect(on(bands, (shown, before) => {
+    clearTimeout(timer);
+    if (plot && shown && before && looks(shown) === looks(before)) plot.setData(data(shown));
+    else timer = window.setTimeout(draw, AFTER_ROWS);
+    return shown;
   }));
   createEffect(on([theme, language], draw, { defer: true }));
+  createEffect(on(capture, () => colours.clear(), { defer: true }));
 
   const key = (event: KeyboardEvent): void => {
     const shown = bands();
@@ -102,7 +110,7 @@ export function TimelineStrip() {
           </details>
         </div>
         <ul class="legend">
-          <For each={bands()?.bands}>{(band, index) => <li class="ellipsis" title={band.label}><i class={`swatch s${index()}`} /> {band.label}</li>}</For>
+          <For each={bands()?.bands}>{(band) => <li class="ellipsis" title={band.label}><i class={`swatch s${band.colour}`} /> {band.label}</li>}</For>
         </ul>
         <p class="num small said" role="status">{said()}</p>
       </div>
@@ -136,14 +144,31 @@ function stack(answer: Timeline, what: 'packets' | 'bytes'): Bands {
   const times = Array.from({ length: bins }, (_, bin) => start + bin * width);
   const sum = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => a + b, 0);
   const rows = answer.sessions
-    .map((session, place) => ({ label: session < 0 ? t().kinds.further : sessionLabel(session), values: Array.from(answer[what][place] ?? []), weight: sum(answer.packets[place] ?? []) }))
+    .map((session, place) => ({ session, label: session < 0 ? t().kinds.further : sessionLabel(session), values: Array.from(answer[what][place] ?? []), weight: sum(answer.packets[place] ?? []) }))
     .sort((a, b) => b.weight - a.weight);
   const rest = rows.splice(BANDS);
-  if (rest.length > 0) rows.push({ label: t().more(number(rest.length)), values: times.map((_, bin) => rest.reduce((total, { values }) => total + (values[bin] ?? 0), 0)), weight: 0 });
+  const colour = colourOf(rows.map(({ session }) => session));
+  if (rest.length > 0) rows.push({ session: REST, label: t().more(number(rest.length)), values: times.map((_, bin) => rest.reduce((total, { values }) => total + (values[bin] ?? 0), 0)), weight: 0 });
   const level = new Array<number>(bins).fill(0);
-  const bands = rows.map(({ label, values }) => ({ label, values, stacked: values.map((value, bin) => (level[bin] = (level[bin] ?? 0) + value)) }));
+  const bands = rows.map(({ session, label, values }) => ({ label, colour: session === REST ? BANDS : colour(session), values, stacked: values.map((value, bin) => (level[bin] = (level[bin] ?? 0) + value)) }));
   return { times, bands };
 }
+
+/** Stands for the sessions that have no band of their own. */
+const REST = -2;
+
+/** Gives each of `shown` a colour that no other of them has; those that have one keep it. */
+function colourOf(shown: number[]): (session: number) => number {
+  for (const session of shown.filter((session) => !colours.has(session))) {
+    const taken = shown.map((other) => colours.get(other));
+    const free = Array.from({ length: BANDS }, (_, at) => at).find((at) => !taken.includes(at)) ?? 0;
+    for (const [other, at] of colours) if (at === free) colours.delete(other);
+    colours.set(session, free);
+  }
+  return (session) => colours.get(session) ?? 0;
+}
+
+const looks = ({ bands }: Bands): string => JSON.stringify(bands.map(({ label, colour }) => [label, colour]));
 
 /** The highest band is drawn first, the lower ones over it. */
 function data(bands: Bands): uPlot.AlignedData {
@@ -163,7 +188,7 @@ function options(width: number, shown: Bands, what: 'packets' | 'bytes', filterB
     scales: { x: { time: true, range: (_, min, max) => [min, max + step(shown)] }, y: { range: (_, __, max) => [0, Math.max(1, max * 1.05)] } },
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     axes: [{ ...axis, size: 22, space: 90, values: (_, splits) => splits.map((seconds) => clock(seconds, (splits[1] ?? 0) - (splits[0] ?? 0) < 1)) }, { ...axis, size: 56, space: 24, values: (_, splits) => splits.map((value) => (what === 'bytes' ? bytes(value) : short(value))) }],
-    series: [{}, ...shown.bands.map(({ label }, place): uPlot.Series => ({ label, fill: colour(`--series-${place}`), width: 0, paths: bars, points: { show: false } })).reverse()],
+    series: [{}, ...shown.bands.map(({ label, colour: number }): uPlot.Series => ({ label, fill: colour(`--series-${number}`), width: 0, paths: bars, points: { show: false } })).reverse()],
     hooks: {
       setSelect: [
         (plot) => {
