@@ -35,7 +35,7 @@ const DEFAULT_SECONDS: u64 = 60;
 /// Descriptors that the agent may have; connections that are held take what it leaves.
 const DESCRIPTORS: usize = 160;
 /// What the kernel charges to a group beside the agent's own memory: its sockets' buffers, and pages of files.
-const CHARGED_LEN: u64 = 160 << 20;
+const CHARGED_LEN: u64 = 64 << 20;
 /// A round takes about so long.
 const PACKETS: u64 = 12_000;
 const RATE: u64 = 3_000;
@@ -51,8 +51,12 @@ fn among_all_faults_at_once_every_packet_is_accounted_for_and_nothing_grows() {
     let until = Instant::now() + Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS));
     let place = Place::make();
     let bound = memory_bound(&place.options());
+    let mut agent = start(&cable, &prlimit, &place);
+    // Dropped last: the group must be empty then.
     let group = Group::make(bound + CHARGED_LEN);
-    let mut agent = start(&cable, &prlimit, &place, group.as_ref());
+    if let Some(group) = &group {
+        group.take_in(agent.child.id());
+    }
     let watch = Watch::begin(&agent, place.pipe.clone());
     let probes = probe(&cable, &watch);
 
@@ -80,6 +84,9 @@ fn among_all_faults_at_once_every_packet_is_accounted_for_and_nothing_grows() {
     judge(&samples, bound);
     agent.signal("TERM");
     assert!(agent.wait().success(), "{}", agent.talk.lock().unwrap());
+    if let Some(group) = &group {
+        group.tell();
+    }
 }
 
 /// What a fault can lay hands on.
@@ -134,7 +141,7 @@ fn no_descriptors(scene: &Scene<'_>) {
         (0..2 * DESCRIPTORS).map_while(|_| UnixStream::connect(&scene.agent.api).ok()).collect();
     thread::sleep(Duration::from_secs(2));
     drop(held);
-    let until = Instant::now() + Duration::from_secs(10);
+    let until = Instant::now() + Duration::from_secs(60);
     while answer(&scene.agent.api, "/health").is_none() {
         assert!(Instant::now() < until, "it answers again when there are descriptors again");
     }
@@ -213,7 +220,10 @@ impl Drop for Place {
 }
 
 /// A group of processes that the kernel keeps to a memory limit.
-struct Group(PathBuf);
+struct Group {
+    folder: PathBuf,
+    limit_len: u64,
+}
 
 impl Group {
     /// Below the group of this process; `None` where that may not be, which is said.
@@ -231,8 +241,8 @@ impl Group {
                 .join(path.trim_start_matches('/'))
                 .join(format!("soak-{}", std::process::id()));
             if fs::create_dir(&group).is_ok() {
-                let group = Self(group);
-                if fs::write(group.0.join(limit), limit_len.to_string()).is_ok() {
+                let group = Self { folder: group, limit_len };
+                if fs::write(group.folder.join(limit), limit_len.to_string()).is_ok() {
                     return Some(group);
                 }
             }
@@ -240,19 +250,37 @@ impl Group {
         skip("the soak's memory limit takes a control group that may be written: run the tests as root");
         None
     }
+
+    fn take_in(&self, process: u32) {
+        fs::write(self.folder.join("cgroup.procs"), process.to_string()).expect("it may be written");
+    }
+
+    /// The most that was charged, where the kernel keeps it.
+    fn tell(&self) {
+        let most = ["memory.max_usage_in_bytes", "memory.peak"]
+            .map(|name| fs::read_to_string(self.folder.join(name)));
+        if let Some(most) = most.into_iter().flatten().next().and_then(|text| text.trim().parse::<u64>().ok())
+        {
+            assert!(most > 0, "nothing was charged");
+            let line = format!(
+                "soak: at most {} MiB charged, of {} MiB allowed\n",
+                most >> 20,
+                self.limit_len >> 20
+            );
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
+    }
 }
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let _ = fs::remove_dir(&self.0);
+        let _ = fs::remove_dir(&self.folder);
     }
 }
 
-fn start(cable: &Cable, prlimit: &Path, place: &Place, group: Option<&Group>) -> Agent {
-    let join = "[ -z \"$1\" ] || echo $$ > \"$1/cgroup.procs\"; shift; exec \"$@\"";
-    let group = group.map_or_else(String::new, |group| group.0.display().to_string());
-    let mut command = cable.target.command("sh");
-    command.args(["-c", join, "sh", &group]).arg(prlimit).arg(format!("--nofile={DESCRIPTORS}"));
+fn start(cable: &Cable, prlimit: &Path, place: &Place) -> Agent {
+    let mut command = cable.target.command(prlimit);
+    command.arg(format!("--nofile={DESCRIPTORS}"));
     command.arg(mirrorscope_bin()).args(["serve", "--listen", &format!("{TARGET}:6081")]);
     command.args([
         "--health",
@@ -377,10 +405,10 @@ fn compare(api: &str, pipe: &Path) -> bool {
     true
 }
 
-/// Asks, and gives up after two seconds.
+/// Asks, and gives up after ten seconds, which a busy machine may take.
 fn answer(api: &str, path: &str) -> Option<(u16, String)> {
     let mut stream = UnixStream::connect(api).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
     write!(stream, "GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n").ok()?;
     let mut text = String::new();
     stream.read_to_string(&mut text).ok()?;
