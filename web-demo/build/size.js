@@ -4,11 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 
 /**
- * Octets of everything, and of scripts alone. Scripts are at their goal; of the goal of all, 220 KiB, the decoder's
- * module alone has more, and what is allowed here is today's size.
+ * Octets of everything, and of scripts alone: today's size and a little. Scripts are below their goal, 80 KiB; of the
+ * goal of all, 220 KiB, the decoder's module alone has more. Charts (22 KiB) and the other views come behind.
  */
-const MAX_LEN = 330 * 1024;
-const MAX_SCRIPT_LEN = 80 * 1024;
+const MAX_LEN = 304 * 1024;
+const MAX_SCRIPT_LEN = 66 * 1024;
 
 const dist = new URL('../dist/', import.meta.url);
 const text = (name) => readFileSync(new URL(name, dist), 'utf8');
