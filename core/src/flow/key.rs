@@ -152,31 +152,6 @@ struct Addresses {
     is_ipv6: bool,
 }
 
-impl Addresses {
-    /// Those of an IP header; `None` for another layer, or where they were not captured.
-    #[inline]
-    fn of(stack: &Stack<'_>, span: &Span) -> Option<Self> {
-        match span.layer {
-            Layer::Ipv4 => {
-                let [src, dst] = stack.header(span).get(12..)?.first_chunk::<8>()?.as_chunks::<4>().0 else {
-                    return None;
-                };
-                let numbers = [src, dst].map(|octets| [0, u32::from_be_bytes(*octets).into()]);
-                Some(Self { numbers, is_ipv6: false })
-            }
-            Layer::Ipv6 => {
-                let [a, b, c, d] = stack.header(span).get(8..)?.first_chunk::<32>()?.as_chunks::<8>().0
-                else {
-                    return None;
-                };
-                let [a, b, c, d] = [a, b, c, d].map(|octets| u64::from_be_bytes(*octets));
-                Some(Self { numbers: [[a, b], [c, d]], is_ipv6: true })
-            }
-            _ => None,
-        }
-    }
-}
-
 /// A piece of a fragmented IP packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fragment {
@@ -217,25 +192,18 @@ impl<'a> Sighting<'a> {
     #[inline]
     pub(crate) fn of(packet: &Packet<'a>) -> Option<Self> {
         let stack = &packet.stack;
-        let layers = packet.subject_layers();
-        let (at, addresses) = innermost_ip(stack, layers)?;
-        let inside = Inside::of(stack, layers, at);
+        let inside = Inside::of(stack, packet.subject_layers())?;
         let is_later_fragment = inside.fragment.is_some_and(|fragment| !fragment.is_first);
         let transport = stack.payload(inside.last);
         let ports = match has_ports(inside.protocol) && !is_later_fragment {
             true => port_pair(transport),
             false => [0; 2],
         };
-        let (tuple, way) = Tuple::of(addresses, ports, inside.protocol);
-        let transport_len = layers[at].end.saturating_sub(inside.last.payload);
+        let (tuple, way) = Tuple::of(inside.addresses, ports, inside.protocol);
+        let transport_len = inside.end.saturating_sub(inside.last.payload);
         let Inside { fragment, mark, is_identified, .. } = inside;
         Some(Self { tuple, way, fragment, mark, is_identified, transport, transport_len })
     }
-}
-
-#[inline]
-fn innermost_ip(stack: &Stack<'_>, layers: &[Span]) -> Option<(usize, Addresses)> {
-    layers.iter().enumerate().rev().find_map(|(at, span)| Some((at, Addresses::of(stack, span)?)))
 }
 
 fn has_ports(protocol: u8) -> bool {
@@ -248,36 +216,62 @@ fn port_pair(transport: &[u8]) -> [u16; 2] {
     [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
 }
 
-/// What the IP header and the extension headers behind it say of their payload.
+/// What the innermost IP header whose addresses were captured says, with the extension headers behind it.
 struct Inside<'s> {
+    addresses: Addresses,
     protocol: u8,
     fragment: Option<Fragment>,
     mark: u64,
     is_identified: bool,
     /// The last of these headers.
     last: &'s Span,
+    /// Where the IP packet ends.
+    end: u32,
 }
 
 impl<'s> Inside<'s> {
     #[inline]
-    fn of(stack: &Stack<'_>, layers: &'s [Span], ip: usize) -> Self {
-        let last = &layers[ip];
-        let header = stack.header(last);
-        if last.layer == Layer::Ipv4 {
-            let protocol = header.get(9).copied().unwrap_or_default();
-            let mark = word(header, 4);
-            return Self {
-                protocol,
-                fragment: ipv4_fragment(header),
-                mark,
-                is_identified: mark >> 16 != 0,
-                last,
-            };
+    fn of(stack: &Stack<'_>, layers: &'s [Span]) -> Option<Self> {
+        layers.iter().enumerate().rev().find_map(|(at, span)| match span.layer {
+            Layer::Ipv4 => Some(Self::ipv4(stack.header(span).first_chunk()?, span)),
+            Layer::Ipv6 => {
+                let inside = Self::ipv6(stack.header(span).first_chunk()?, span);
+                Some(inside.behind_extensions(stack, &layers[at + 1..]))
+            }
+            _ => None,
+        })
+    }
+
+    #[inline]
+    fn ipv4(header: &[u8; 20], span: &'s Span) -> Self {
+        let &[_, _, _, _, id_a, id_b, word_a, word_b, _, protocol, _, _, src @ .., d0, d1, d2, d3] = header;
+        let [src, dst] = [src, [d0, d1, d2, d3]].map(|octets| [0, u32::from_be_bytes(octets).into()]);
+        let (id, word) = (u16::from_be_bytes([id_a, id_b]), u16::from_be_bytes([word_a, word_b]));
+        Self {
+            addresses: Addresses { numbers: [src, dst], is_ipv6: false },
+            protocol,
+            fragment: ipv4_fragment(id, word),
+            mark: u64::from(id) << 16 | u64::from(word),
+            is_identified: id != 0,
+            last: span,
+            end: span.end,
         }
-        let protocol = header.get(6).copied().unwrap_or_default();
-        let flow_label = word(header, 0) & 0x000f_ffff;
-        Self { protocol, fragment: None, mark: flow_label, is_identified: false, last }
-            .behind_extensions(stack, &layers[ip + 1..])
+    }
+
+    #[inline]
+    fn ipv6(header: &[u8; 40], span: &'s Span) -> Self {
+        let mut words = header.as_chunks::<8>().0.iter().map(|octets| u64::from_be_bytes(*octets));
+        let [first, a, b, c, d] = core::array::from_fn(|_| words.next().unwrap_or_default());
+        Self {
+            addresses: Addresses { numbers: [[a, b], [c, d]], is_ipv6: true },
+            protocol: header[6],
+            fragment: None,
+            // The flow label.
+            mark: first >> 32 & 0x000f_ffff,
+            is_identified: false,
+            last: span,
+            end: span.end,
+        }
     }
 
     fn behind_extensions(mut self, stack: &Stack<'_>, layers: &'s [Span]) -> Self {
@@ -302,9 +296,7 @@ fn word(header: &[u8], at: usize) -> u64 {
 }
 
 #[inline]
-fn ipv4_fragment(header: &[u8]) -> Option<Fragment> {
-    let [a, b, c, d] = *header.get(4..)?.first_chunk()?;
-    let (id, word) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+fn ipv4_fragment(id: u16, word: u16) -> Option<Fragment> {
     // More fragments, or an offset.
     (word & 0x3fff != 0).then_some(Fragment { id: id.into(), is_first: word & 0x1fff == 0 })
 }

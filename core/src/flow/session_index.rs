@@ -10,6 +10,8 @@ use crate::sinks::sessions::Key as Session;
 
 /// Sessions that are told apart. Whoever can send packets can invent sessions; those beyond share the number 0.
 const MAX_SESSIONS: usize = (u16::MAX - 1) as usize;
+/// Sessions that are found without hashing: more than mostly mirror at a time.
+const RECENT_LEN: usize = 64;
 
 /// Numbers sessions in the order in which they are seen.
 #[derive(Clone, Debug)]
@@ -17,23 +19,25 @@ pub(super) struct SessionIndex {
     hasher: FixedState,
     numbers: HashTable<u16>,
     keys: Vec<Session>,
-    /// The session of the packet before.
-    last: (Session, u16),
+    /// Sessions seen lately, each in the place that its VNI and source give it.
+    recent: Box<[(Session, u16); RECENT_LEN]>,
 }
 
 impl SessionIndex {
     pub(super) fn new(hasher: FixedState) -> Self {
         let numbers = HashTable::new();
-        Self { hasher, numbers, keys: vec![Session::Overflow], last: (Session::Overflow, 0) }
+        let recent = Box::new([(Session::Overflow, 0); RECENT_LEN]);
+        Self { hasher, numbers, keys: vec![Session::Overflow], recent }
     }
 
     /// The number of a session, which is never `u16::MAX`.
     #[inline]
     pub(super) fn intern(&mut self, session: Session) -> u16 {
-        if self.last.0 != session {
-            self.last = (session, self.number(session));
+        let at = recent_place(&session);
+        if self.recent[at].0 != session {
+            self.recent[at] = (session, self.number(session));
         }
-        self.last.1
+        self.recent[at].1
     }
 
     fn number(&mut self, session: Session) -> u16 {
@@ -57,6 +61,19 @@ impl SessionIndex {
     pub(super) fn key(&self, number: u16) -> Session {
         self.keys.get(usize::from(number)).copied().unwrap_or(Session::Overflow)
     }
+}
+
+/// Below [`RECENT_LEN`]. Senders can choose sessions that share a place; those are looked up.
+#[inline]
+fn recent_place(session: &Session) -> usize {
+    let Session::Mirrored(identity) = session else { return 0 };
+    let source = match identity.source {
+        IpAddr::V4(source) => source.to_bits(),
+        IpAddr::V6(source) => source.to_bits() as u32,
+    };
+    // The upper bits of a product depend on all bits of its factors.
+    let mixed = (identity.vni ^ source).wrapping_mul(0x9e37_79b9);
+    (mixed >> (u32::BITS - RECENT_LEN.ilog2())) as usize
 }
 
 /// As few steps as tell most sessions apart.

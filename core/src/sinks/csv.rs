@@ -20,9 +20,7 @@ pub fn print(packet: &Packet<'_>, line: &mut Line) {
     let summary = brief::summary(packet);
     line.uint(packet.record.number).byte(b',');
     time::rfc3339(line, packet.record.timestamp_ns).byte(b',').str(sessions::kind_name(&key));
-    for cell in sessions::identity_cells(&key) {
-        line.byte(b',').str(&cell);
-    }
+    sessions::csv_identity(&key, line.byte(b','));
     for end in 0..2 {
         line.byte(b',');
         let end = summary.ends.map(|ends| ends[end]);

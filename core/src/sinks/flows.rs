@@ -184,9 +184,10 @@ pub fn tcp_flags(flags: u8, line: &mut Line) {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Protocol(pub u8);
 
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
+impl Protocol {
+    /// The word, for those that have one here.
+    pub fn name(self) -> Option<&'static str> {
+        Some(match self.0 {
             1 => "icmp",
             2 => "igmp",
             6 => "tcp",
@@ -201,8 +202,17 @@ impl fmt::Display for Protocol {
             112 => "vrrp",
             132 => "sctp",
             136 => "udplite",
-            other => return write!(f, "{other}"),
+            _ => return None,
         })
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.name() {
+            Some(name) => f.write_str(name),
+            None => write!(f, "{}", self.0),
+        }
     }
 }
 
@@ -227,19 +237,17 @@ pub fn print_csv_header(line: &mut Line) {
 
 /// Appends one flow as a row of CSV (RFC 4180 but for the line end, which is `\n`).
 pub fn print_csv(flow: &FlowRecord, name_of: NameOf<'_>, line: &mut Line) {
-    line.str(sessions::kind_name(&flow.session));
-    for cell in sessions::identity_cells(&flow.session) {
-        line.byte(b',').str(&cell);
-    }
+    sessions::csv_identity(&flow.session, line.str(sessions::kind_name(&flow.session)).byte(b','));
     let mirror_name = match &flow.session {
         Key::Mirrored(identity) => name_of(identity),
         _ => None,
     };
     sessions::csv_cell(line.byte(b','), mirror_name.unwrap_or_default());
-    line.byte(b',')
-        .uint(flow.also_seen_by.len() as u64)
-        .byte(b',')
-        .fmt(format_args!("{}", Protocol(flow.protocol)));
+    line.byte(b',').uint(flow.also_seen_by.len() as u64).byte(b',');
+    match Protocol(flow.protocol).name() {
+        Some(name) => line.str(name),
+        None => line.uint(flow.protocol),
+    };
     for endpoint in [flow.client, flow.server] {
         line.byte(b',').ip(endpoint.address).byte(b',');
         if has_ports(flow) {

@@ -163,11 +163,20 @@ impl Line {
     }
 
     /// An unsigned number in decimal, padded with zeros to `width` digits.
-    #[inline]
+    #[inline(always)]
     pub fn padded(&mut self, value: u64, width: usize) -> &mut Self {
-        if width == 6 && value < 1_000_000 {
-            return self.microseconds(value as u32);
+        match width {
+            2 if value < 100 => self.raw(&PAIRS[value as usize]),
+            6 if value < 1_000_000 => self.microseconds(value as u32),
+            9 if value < 1_000_000_000 => {
+                let (micros, rest) = (value as u32 / 1000, value as usize % 1000);
+                self.microseconds(micros).byte(b'0' + (rest / 100) as u8).raw(&PAIRS[rest % 100])
+            }
+            _ => self.padded_to_any(value, width),
         }
+    }
+
+    fn padded_to_any(&mut self, value: u64, width: usize) -> &mut Self {
         if let (Ok(value), 0..=10) = (u32::try_from(value), width) {
             return self.small(value, width);
         }

@@ -214,19 +214,11 @@ pub const CSV_HEADER: &str = "kind,endpoint,vni,source,name,packets,bytes,first,
 pub fn print_csv(rows: &[(Key, Counters)], name_of: NameOf<'_>, line: &mut Line) {
     line.str(CSV_HEADER);
     for (key, counters) in rows {
-        let [endpoint, vni, source] = identity_cells(key);
         let name = match key {
             Key::Mirrored(identity) => name_of(identity).unwrap_or_default(),
             _ => "",
         };
-        line.str(kind_name(key))
-            .byte(b',')
-            .str(&endpoint)
-            .byte(b',')
-            .str(&vni)
-            .byte(b',')
-            .str(&source)
-            .byte(b',');
+        csv_identity(key, line.str(kind_name(key)).byte(b',')).byte(b',');
         csv_cell(line, name).byte(b',').uint(counters.packets).byte(b',').uint(counters.bytes).byte(b',');
         time::rfc3339(line, counters.first_ns).byte(b',');
         time::rfc3339(line, counters.last_ns).byte(b',');
@@ -246,6 +238,22 @@ pub fn identity_cells(key: &Key) -> [String; 3] {
             [endpoint_id.map(|id| id.to_string()).unwrap_or_default(), String::new(), String::new()]
         }
         Key::Bare | Key::Overflow => Default::default(),
+    }
+}
+
+/// The same as three CSV cells.
+pub fn csv_identity<'a>(key: &Key, line: &'a mut Line) -> &'a mut Line {
+    let (endpoint_id, mirror) = match key {
+        Key::Mirrored(identity) => (identity.endpoint_id, Some(identity)),
+        Key::Inline(endpoint_id) => (*endpoint_id, None),
+        Key::Bare | Key::Overflow => (None, None),
+    };
+    if let Some(EndpointId(endpoint_id)) = endpoint_id {
+        line.str("vpce-").hex(endpoint_id, 17);
+    }
+    match mirror {
+        Some(identity) => line.byte(b',').uint(identity.vni).byte(b',').ip(identity.source),
+        None => line.str(",,"),
     }
 }
 
