@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use super::MAX_GENEVE;
 use super::build::{ETHERTYPE_ARP, ETHERTYPE_IP, ETHERTYPE_IPV6, ETHERTYPE_RARP, SAP_ISO, prefix_mask};
-use super::frame::{Answer, Beyond, Frame, Link, Place};
+use super::frame::{Answer, Beyond, Frame, Link, Place, Wire};
 use super::tree::{
     Arithmetic, Base, Carrier, Direction, Expr, Family, Joint, Leaf, Relation, Scope, Test, Transport,
 };
@@ -29,7 +29,7 @@ const PROTOCOL_AH: u32 = 51;
 pub(crate) fn passes(expr: &Expr, packet: &Packet<'_>) -> bool {
     let frame = match packet.subject {
         0 => of_record(&packet.record),
-        _ => Frame::new(packet.subject_bytes(), packet.subject_len(), subject_link(packet)),
+        _ => Frame::new(packet.subject_bytes(), Wire::SubjectOf(packet), subject_link(packet)),
     };
     Walk::new(frame, Some(packet)).expr(expr) == Ok(true)
 }
@@ -40,7 +40,7 @@ pub(crate) fn passes_record(expr: &Expr, record: &Record<'_>) -> bool {
 }
 
 fn of_record<'a>(record: &Record<'a>) -> Frame<'a> {
-    Frame::new(record.data, record.original_len, record.link_type.into())
+    Frame::new(record.data, Wire::Len(record.original_len), record.link_type.into())
 }
 
 /// VXLAN carries Ethernet always, Geneve what its header says.
@@ -125,7 +125,7 @@ impl<'p> Walk<'p> {
     fn number(&self, value: &Arithmetic) -> Answer<u32> {
         match value {
             Arithmetic::Number(value) => Ok(*value),
-            Arithmetic::Length => Ok(self.frame.wire_len),
+            Arithmetic::Length => Ok(self.frame.wire_len()),
             Arithmetic::Negate(value) => Ok(self.number(value)?.wrapping_neg()),
             Arithmetic::Binary(operator, left, right) => {
                 operator.apply(self.number(left)?, self.number(right)?).ok_or(Beyond)
@@ -253,8 +253,8 @@ impl At<'_> {
             Test::Vlan(vlan) => self.vlan(vlan),
             Test::Mpls(label, below_label) => self.mpls(label, below_label),
             Test::PppoeSession(session) => self.pppoe_session(session),
-            Test::LengthAtMost(len) => Ok(self.frame.wire_len <= len),
-            Test::LengthAtLeast(len) => Ok(self.frame.wire_len >= len),
+            Test::LengthAtMost(len) => Ok(self.frame.wire_len() <= len),
+            Test::LengthAtLeast(len) => Ok(self.frame.wire_len() >= len),
             _ => Ok(false),
         }
     }

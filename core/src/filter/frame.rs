@@ -6,6 +6,7 @@
 
 use super::build::{ETHERTYPE_IP, ETHERTYPE_IPV6, SAP_IPX, SAP_ISO, SAP_NETBEUI};
 use super::tree::{Anchor, Scope};
+use crate::packet::Packet;
 use crate::record::LinkType;
 
 /// A read behind the captured octets, or a division by zero: the packet does not pass.
@@ -19,13 +20,19 @@ pub(crate) type Answer<T> = Result<T, Beyond>;
 pub(crate) struct Frame<'a> {
     /// The captured octets.
     pub(crate) data: &'a [u8],
-    /// Octets on the wire.
-    pub(crate) wire_len: u32,
+    wire: Wire<'a>,
     /// What `data` begins.
     pub(crate) link: Link,
     /// What the link header says, read once because almost every test asks: an EtherType or a length, and
     /// [`UNREAD`] where that has to be found out slowly.
     carried: u32,
+}
+
+/// What tells how many octets a frame had on the wire. They are counted only where a test asks for them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wire<'a> {
+    Len(u32),
+    SubjectOf(&'a Packet<'a>),
 }
 
 /// No EtherType.
@@ -102,8 +109,8 @@ impl Link {
 
 impl<'a> Frame<'a> {
     #[inline]
-    pub(crate) fn new(data: &'a [u8], wire_len: u32, link: Link) -> Self {
-        let mut frame = Self { data, wire_len, link, carried: UNREAD };
+    pub(crate) fn new(data: &'a [u8], wire: Wire<'a>, link: Link) -> Self {
+        let mut frame = Self { data, wire, link, carried: UNREAD };
         frame.carried = match link {
             Link::Ethernet => frame.u16(12),
             Link::Sll => frame.u16(14),
@@ -112,6 +119,14 @@ impl<'a> Frame<'a> {
         }
         .unwrap_or(UNREAD);
         frame
+    }
+
+    /// Octets on the wire.
+    pub(crate) fn wire_len(&self) -> u32 {
+        match self.wire {
+            Wire::Len(len) => len,
+            Wire::SubjectOf(packet) => packet.subject_len(),
+        }
     }
 
     /// Where `scope`'s headers begin; `inside` are the frames found in Geneve so far.

@@ -10,7 +10,7 @@
 
 use super::build::{ETHERTYPE_IP, ETHERTYPE_IPV6};
 use super::eval::{At, of_envelope, subject_link};
-use super::frame::{Frame, Link};
+use super::frame::{Frame, Link, Wire};
 use super::tree::{Anchor, Arithmetic, Base, Expr, Joint, Leaf, Relation, Scope, Test};
 use crate::packet::{Envelope, Packet};
 
@@ -236,7 +236,7 @@ impl Head<'_> {
             && scope.ethertype_len == scope.payload_len
             && scope.payload_len <= u32::from(self.tags) * 4;
         let is_judged = !outer || self.envelope == Envelope::Bare;
-        (is_within && is_judged).then(|| Frame::new(self.octets, 0, link.0))
+        (is_within && is_judged).then(|| Frame::new(self.octets, Wire::Len(0), link.0))
     }
 
     fn relation<'f>(&self, test: &'f Test, relation: &Relation, outer: bool) -> Rest<'f> {

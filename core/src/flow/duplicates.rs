@@ -39,8 +39,9 @@ pub const WINDOW_NS: u64 = 1_000_000_000;
 pub const REPEAT_NS: u64 = 100_000_000;
 /// How late one session may repeat a packet that has no identification, true to 65,536 ns.
 pub const MOMENT_NS: u64 = 100_000;
-/// Packets among which a copy is looked for, unless options say otherwise.
-pub const DEFAULT_CAPACITY: usize = 65_536;
+/// Packets among which a copy is looked for, unless options say otherwise: at a million packets a second those of the
+/// last 30 ms, in a megabyte. What is larger drives the flows themselves out of the processor's cache.
+pub const DEFAULT_CAPACITY: usize = 32_768;
 
 /// Octets behind the IP header that are compared where there is no TCP header.
 const COMPARED_LEN: usize = 36;
