@@ -4,6 +4,7 @@
 //! way to skip: the line reaches the terminal although the test harness hides what passing tests print.
 
 pub mod everything;
+pub mod schema;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

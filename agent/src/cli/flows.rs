@@ -22,7 +22,7 @@ use mirrorscope_core::{
     },
 };
 
-use super::{aws::files::SourceFiles, flow_log::FlowLogArgs, input::Input};
+use super::{aws::files::SourceFiles, flow_log::FlowLogArgs, format::Format, input::Input};
 use crate::{
     failure::Failure,
     flow_log::{
@@ -63,13 +63,8 @@ pub(super) struct Args {
     #[command(flatten)]
     sources: SourceFiles,
 
-    /// Print one JSON object a flow
-    #[arg(long, conflicts_with = "csv")]
-    json: bool,
-
-    /// Print comma-separated values with a header row
-    #[arg(long)]
-    csv: bool,
+    #[command(flatten)]
+    format: Format,
 
     /// What to sort by
     #[arg(long, value_enum, default_value_t, value_name = "KEY")]
@@ -147,11 +142,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let lookup = names.lookup();
     let name_of: NameOf<'_> = &|identity| lookup(identity);
     let mut output = Output::new();
-    if args.csv {
+    if args.format.csv {
         output.print(flows::print_csv_header)?;
     }
-    if args.csv || args.json {
-        let print = if args.csv { flows::print_csv } else { flows::print_json };
+    if args.format.csv || args.format.json {
+        let print = if args.format.csv { flows::print_csv } else { flows::print_json };
         for record in &records {
             output.print(|line| print(record, name_of, line))?;
         }
@@ -245,7 +240,7 @@ const MAX_ROWS: usize = 10_000;
 impl Args {
     /// Flows to print.
     fn limit(&self) -> usize {
-        let is_table = !self.json && !self.csv;
+        let is_table = !self.format.json && !self.format.csv;
         self.top.unwrap_or(if is_table { self.max_flows.min(MAX_ROWS) } else { self.max_flows })
     }
 

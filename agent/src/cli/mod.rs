@@ -10,6 +10,7 @@ mod doctor;
 mod fleet;
 mod flow_log;
 mod flows;
+mod format;
 mod health;
 mod input;
 mod manual;

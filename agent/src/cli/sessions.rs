@@ -12,7 +12,7 @@ use mirrorscope_core::{
     },
 };
 
-use super::{aws::files::SourceFiles, input::Input};
+use super::{aws::files::SourceFiles, format::Format, input::Input};
 use crate::{failure::Failure, output::Output, pipeline::Sink, timezone};
 
 /// Print a table of the mirror sessions in a capture
@@ -32,13 +32,8 @@ pub(super) struct Args {
     #[command(flatten)]
     sources: SourceFiles,
 
-    /// Print one JSON object a row
-    #[arg(long, conflicts_with = "csv")]
-    json: bool,
-
-    /// Print comma-separated values with a header row
-    #[arg(long)]
-    csv: bool,
+    #[command(flatten)]
+    format: Format,
 
     /// Show times in UTC instead of local time; JSON and CSV always do
     #[arg(long)]
@@ -55,9 +50,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     let name_of: NameOf<'_> = &|identity| lookup(identity);
     let mut output = Output::new();
     output.print(|line| {
-        if args.json {
+        if args.format.json {
             sessions::print_json(&rows, name_of, line);
-        } else if args.csv {
+        } else if args.format.csv {
             sessions::print_csv(&rows, name_of, line);
         } else if !rows.is_empty() {
             let offset_at = if args.utc { time::utc } else { timezone::local_offset };

@@ -21,7 +21,7 @@ use mirrorscope_core::{
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{answer, capture, flow_filter, health, metrics};
+use super::{answer, capture, health, metrics};
 use crate::serve::Agent;
 
 /// Flows that one answer holds, unless the question says otherwise.
@@ -127,7 +127,7 @@ async fn flows(State(agent): Shared, Query(question): Query<FlowsQuestion>) -> R
     if !(1..=MAX_FLOWS).contains(&limit) {
         return bad_request(&format!("limit is from 1 to {MAX_FLOWS}"));
     }
-    let passes = |flow: &_| filter.as_ref().is_none_or(|filter| flow_filter::matches(filter, flow));
+    let passes = |flow: &_| filter.as_ref().is_none_or(|filter| filter.matches_flow(flow));
     answer::json_lines(&agent, |line| {
         let mut report = Report::new(SortKey::Bytes, limit);
         for worker in &agent.workers {

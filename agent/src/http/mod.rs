@@ -17,7 +17,6 @@ use crate::{failure::Failure, serve::Agent, talk::say};
 mod answer;
 mod api;
 mod capture;
-mod flow_filter;
 mod guard;
 mod health;
 mod metrics;

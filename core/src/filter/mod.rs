@@ -32,6 +32,7 @@ mod eval;
 mod frame;
 mod lexer;
 mod names;
+mod of_flow;
 mod parser;
 pub(crate) mod partial;
 pub mod tree;

@@ -269,7 +269,8 @@ impl Flow {
         let told = Way::BOTH.map(|way| self.direction(way));
         **self.reported.get_or_insert_default() = told;
         self.directions = Default::default();
-        self.rarities = self.rarities.map(|Rarities { answers, .. }| Rarities { answers, ..Default::default() });
+        self.rarities =
+            self.rarities.map(|Rarities { answers, .. }| Rarities { answers, ..Default::default() });
         self.connection.sides.iter_mut().for_each(|side| side.new_flags = 0);
     }
 
