@@ -21,7 +21,8 @@
 //! Different from tcpdump, on purpose: names of hosts are not resolved; `inbound`, `llc` and words for links
 //! that are not read here are refused; one filter serves all link types, so a test that a link type cannot
 //! answer is false where tcpdump refuses the filter; `protochain` steps over AH by its length, where libpcap
-//! forgets what it stepped over before.
+//! forgets what it stepped over before; what stands right of a `geneve` that did not hold (`geneve or ip[9] = 6`) reads
+//! from the first octet, where libpcap counts from memory that it never set.
 
 mod arithmetic;
 mod build;
