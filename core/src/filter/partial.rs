@@ -88,7 +88,7 @@ pub(crate) struct Head<'a> {
 }
 
 /// What the index knows of one packet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// Octets on the wire of the subject, or of a record without a tunnel.
     pub(crate) subject_len: u32,

@@ -37,11 +37,23 @@ const WORD: usize = 64;
 /// Different rests that are told apart: filters leave a handful. Classes with further ones are read.
 const MAX_RESTS: usize = 256;
 
+/// Answers of a rest that are remembered, and the bits of their number.
+const MEMO_BITS: u32 = 10;
+const MEMO_LEN: usize = 1 << MEMO_BITS;
+
+/// What a filter leaves to be asked of the rows of a class, and what it answered: rows mostly share lengths and flags with
+/// others, and remembering costs a fraction of asking.
+struct Asked<'f> {
+    rest: Rest<'f>,
+    is_bare: bool,
+    memo: Vec<Option<(Facts, Verdict)>>,
+}
+
 impl Index {
     /// Judges all packets that are there.
     #[inline]
     pub fn select(&self, filter: &Filter) -> Judged {
-        let (verdicts, rests) = self.verdicts(filter);
+        let (verdicts, mut rests) = self.verdicts(filter);
         let (mut passed, mut open) =
             (BitsBuilder::new(self.columns.first()), BitsBuilder::new(self.columns.first()));
         for (_, chunk) in self.columns.chunks() {
@@ -50,8 +62,8 @@ impl Index {
                 for (bit, class) in classes.iter().enumerate() {
                     let mut verdict = verdicts.get(*class as usize).copied().unwrap_or(READ);
                     if verdict >= FIRST_REST {
-                        let rest = rests.get(usize::from(verdict - FIRST_REST));
-                        verdict = self.ask(rest, chunk, group * WORD + bit);
+                        let asked = rests.get_mut(usize::from(verdict - FIRST_REST));
+                        verdict = asked.map_or(READ, |asked| asked.ask(chunk, group * WORD + bit));
                     }
                     yes |= u64::from(verdict == YES) << bit;
                     read |= u64::from(verdict == READ) << bit;
@@ -103,8 +115,8 @@ impl Index {
         if self.first() == self.columns.first() { bits } else { bits.and(&self.all()) }
     }
 
-    fn verdicts<'f>(&self, filter: &'f Filter) -> (Vec<Verdict>, Vec<(Rest<'f>, bool)>) {
-        let mut rests: Vec<(Rest<'f>, bool)> = Vec::new();
+    fn verdicts<'f>(&self, filter: &'f Filter) -> (Vec<Verdict>, Vec<Asked<'f>>) {
+        let mut rests: Vec<Asked<'f>> = Vec::new();
         let verdicts = (0..self.classes.len() as u32).map(|class| {
             let Some(head) = self.classes.head(class, &self.sessions) else {
                 return if filter.tree().is_none() { YES } else { READ };
@@ -115,38 +127,60 @@ impl Index {
                     Some(false) => NO,
                     None => READ,
                 },
-                rest => number(&mut rests, (rest, self.classes.is_bare(class, &self.sessions))),
+                rest => number(&mut rests, rest, self.classes.is_bare(class, &self.sessions)),
             }
         });
         (verdicts.collect(), rests)
     }
+}
 
-    /// What a filter leaves to be asked of a row.
+impl Asked<'_> {
     #[inline]
-    fn ask(&self, rest: Option<&(Rest<'_>, bool)>, chunk: &Chunk, at: usize) -> Verdict {
-        let Some((rest, is_bare)) = rest else { return READ };
+    fn ask(&mut self, chunk: &Chunk, at: usize) -> Verdict {
         let cell = |column: &[u32]| column.get(at).copied().unwrap_or_default();
         let flags = chunk.flags.get(at).copied().unwrap_or_default();
         let record_len = cell(&chunk.original_len);
         let facts = Facts {
             // A filter takes a record without a tunnel for as long as the capture says.
-            subject_len: if *is_bare { record_len } else { cell(&chunk.subject_len) },
+            subject_len: if self.is_bare { record_len } else { cell(&chunk.subject_len) },
             record_len,
             is_truncated: flags & flag::TRUNCATED != 0,
             tcp_flags: chunk.tcp_flags.get(at).copied().filter(|_| flags & flag::TCP_FLAGS != 0),
         };
-        match rest.outcomes(&facts).verdict() {
+        let place = memo_place(&facts);
+        match self.memo.get(place) {
+            Some(Some((known, verdict))) if *known == facts => *verdict,
+            _ => self.answer(facts, place),
+        }
+    }
+
+    #[inline(never)]
+    fn answer(&mut self, facts: Facts, place: usize) -> Verdict {
+        let verdict = match self.rest.outcomes(&facts).verdict() {
             Some(true) => YES,
             Some(false) => NO,
             None => READ,
+        };
+        if let Some(memo) = self.memo.get_mut(place) {
+            *memo = Some((facts, verdict));
         }
+        verdict
     }
 }
 
-fn number<'f>(rests: &mut Vec<(Rest<'f>, bool)>, rest: (Rest<'f>, bool)) -> Verdict {
-    let place = rests.iter().position(|known| *known == rest).unwrap_or_else(|| {
+/// Where the answer for these facts is remembered. Others may share the place: they take turns.
+#[inline]
+fn memo_place(facts: &Facts) -> usize {
+    let flags = u32::from(facts.tcp_flags.unwrap_or_default()) << 1 | u32::from(facts.is_truncated);
+    let mixed = facts.subject_len ^ facts.record_len.rotate_left(16) ^ flags << 7;
+    (mixed.wrapping_mul(0x9e37_79b1) >> (u32::BITS - MEMO_BITS)) as usize
+}
+
+fn number<'f>(rests: &mut Vec<Asked<'f>>, rest: Rest<'f>, is_bare: bool) -> Verdict {
+    let is_it = |known: &Asked<'_>| known.is_bare == is_bare && known.rest == rest;
+    let place = rests.iter().position(is_it).unwrap_or_else(|| {
         if rests.len() < MAX_RESTS {
-            rests.push(rest);
+            rests.push(Asked { rest, is_bare, memo: vec![None; MEMO_LEN] });
             rests.len() - 1
         } else {
             MAX_RESTS
