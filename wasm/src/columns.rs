@@ -5,18 +5,15 @@
 
 use std::net::IpAddr;
 
-use mirrorscope_core::{Envelope, Layer, Packet, Span};
+use mirrorscope_core::{Layer, Packet, Span, index::envelope_flags};
 
 /// Packets in a batch at most.
 pub(crate) const MAX_ROWS: usize = 65_536;
 
-/// Bits of the column `flags`.
+/// Bits of the column `flags`; the first five are those of core's index.
 mod flag {
-    pub(super) const MIRRORED: u16 = 1;
-    pub(super) const INLINE: u16 = 1 << 1;
-    pub(super) const TRUNCATED: u16 = 1 << 2;
-    pub(super) const UNDECODABLE: u16 = 1 << 3;
-    pub(super) const FRAGMENT: u16 = 1 << 4;
+    pub(super) use mirrorscope_core::index::flag::FRAGMENT;
+
     pub(super) const IPV4: u16 = 1 << 5;
     pub(super) const IPV6: u16 = 1 << 6;
     pub(super) const PORTS: u16 = 1 << 7;
@@ -150,7 +147,7 @@ impl Columns {
     }
 
     /// Adds a row; `session` is the index of the row that counted the packet.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn push(&mut self, packet: &Packet<'_>, session: usize) {
         let record = &packet.record;
         self.number.push(record.number as u32);
@@ -183,22 +180,6 @@ fn subject_offset(packet: &Packet<'_>) -> u32 {
         (None, Some(tunnel)) => tunnel.payload,
         (None, None) => 0,
     }
-}
-
-#[inline]
-fn envelope_flags(packet: &Packet<'_>) -> u16 {
-    let mut flags = match packet.envelope {
-        Envelope::Mirrored(_) => flag::MIRRORED,
-        Envelope::Inline(_) => flag::INLINE,
-        Envelope::Bare => 0,
-    };
-    if packet.stack.is_truncated() {
-        flags |= flag::TRUNCATED;
-    }
-    if packet.stack.stop().is_some() || packet.stack.layers().is_empty() {
-        flags |= flag::UNDECODABLE;
-    }
-    flags
 }
 
 impl Network {

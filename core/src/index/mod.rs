@@ -123,7 +123,10 @@ impl Index {
         self.sessions.observe(packet);
         let session = self.sessions.last_seen() as u32;
         let (class, facts) = self.classes.class(packet, session);
-        let mut flags = flags(packet) | facts.flags;
+        let mut flags = envelope_flags(packet) | facts.flags;
+        if has_unknown_option(packet) {
+            flags |= flag::UNKNOWN_OPTION;
+        }
         if record.timestamp_ns < self.last_ns {
             flags |= flag::CLOCK_BACK;
         }
@@ -240,9 +243,9 @@ impl Index {
     }
 }
 
-/// What the envelope and the headers tell at a glance.
+/// What the envelope and the headers tell at a glance: [`flag::MIRRORED`] to [`flag::UNDECODABLE`].
 #[inline]
-fn flags(packet: &Packet<'_>) -> u16 {
+pub fn envelope_flags(packet: &Packet<'_>) -> u16 {
     let mut flags = match packet.envelope {
         Envelope::Mirrored(_) => flag::MIRRORED,
         Envelope::Inline(_) => flag::INLINE,
@@ -253,9 +256,6 @@ fn flags(packet: &Packet<'_>) -> u16 {
     }
     if packet.stack.stop().is_some() || packet.stack.layers().is_empty() {
         flags |= flag::UNDECODABLE;
-    }
-    if has_unknown_option(packet) {
-        flags |= flag::UNKNOWN_OPTION;
     }
     flags
 }
