@@ -11,13 +11,13 @@ use mirrorscope_core::{
         lint::lint,
         mirror::MirrorIdentity,
         names::Names,
-        suggest::{Goal, Suggester},
+        suggest::{Goal, Suggester, Suggestion},
     },
     filter::Filter,
 };
 use serde::Serialize;
-use serde_json::json;
-use wasm_bindgen::prelude::wasm_bindgen;
+use serde_wasm_bindgen::Serializer;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use crate::{decoder::RawDecoder, fault};
 
@@ -49,9 +49,9 @@ impl RawInventory {
         }
     }
 
-    /// Findings, as JSON with the text for people in `text`.
-    pub fn lint(&self) -> String {
-        report(&lint(&self.inventory))
+    /// Findings.
+    pub fn lint(&self) -> JsValue {
+        object(&Report::of(&lint(&self.inventory)))
     }
 
     /// What people call the source of a mirror session; nothing where it is not known.
@@ -64,13 +64,33 @@ impl RawInventory {
     }
 }
 
-/// A report of core and what the native program prints of it, as JSON.
-fn report(report: &(impl Display + Serialize)) -> String {
-    match serde_json::to_value(report) {
-        Ok(value) => json!({ "report": value, "text": report.to_string() }).to_string(),
-        // Reports are plain structures, which serde can always write.
-        Err(error) => json!({ "report": null, "text": error.to_string() }).to_string(),
+/// A report of core with the members that its JSON has, and what the native program prints of it.
+#[derive(Serialize)]
+struct Report<'a, R> {
+    report: &'a R,
+    text: String,
+}
+
+/// The same of a suggestion, also as commands for the AWS CLI, as its JSON and as CloudFormation.
+#[derive(Serialize)]
+struct Suggested<'a> {
+    report: &'a Suggestion,
+    text: String,
+    exact: bool,
+    cli: String,
+    json: String,
+    cloudformation: String,
+}
+
+impl<'a, R: Display> Report<'a, R> {
+    fn of(report: &'a R) -> Self {
+        Self { report, text: report.to_string() }
     }
+}
+
+/// An object with the values that JSON would have. Fails only for numbers that are not exact in JavaScript.
+fn object(value: &impl Serialize) -> JsValue {
+    value.serialize(&Serializer::json_compatible()).unwrap_or(JsValue::NULL)
 }
 
 /// What a pass over a capture learns for AWS.
@@ -112,25 +132,25 @@ impl RawDecoder {
         None
     }
 
-    /// What the filters did, as JSON; nothing where it was not asked for.
+    /// What the filters did; nothing where it was not asked for.
     #[wasm_bindgen(js_name = takeExplanation)]
-    pub fn take_explanation(&mut self) -> Option<String> {
-        self.learning_mut().explainer.take().map(|explainer| report(&explainer.finish()))
+    pub fn take_explanation(&mut self) -> Option<JsValue> {
+        self.learning_mut().explainer.take().map(|explainer| object(&Report::of(&explainer.finish())))
     }
 
-    /// The suggested filter, as JSON, also as commands for the AWS CLI, as its JSON and as CloudFormation.
+    /// The suggested filter; nothing where it was not asked for.
     #[wasm_bindgen(js_name = takeSuggestion)]
-    pub fn take_suggestion(&mut self) -> Option<String> {
+    pub fn take_suggestion(&mut self) -> Option<JsValue> {
         let (suggester, _) = self.learning_mut().suggester.take()?;
         let suggestion = suggester.finish();
         let filter = &suggestion.filter;
-        Some(
-            json!({
-                "report": serde_json::to_value(&suggestion).unwrap_or_default(), "text": suggestion.to_string(),
-                "exact": suggestion.is_exact(), "cli": filter.to_cli(), "json": filter.to_json(),
-                "cloudformation": filter.to_cloudformation(),
-            })
-            .to_string(),
-        )
+        Some(object(&Suggested {
+            report: &suggestion,
+            text: suggestion.to_string(),
+            exact: suggestion.is_exact(),
+            cli: filter.to_cli(),
+            json: filter.to_json(),
+            cloudformation: filter.to_cloudformation(),
+        }))
     }
 }

@@ -159,7 +159,9 @@ impl RawDecoder {
     fn take(&mut self) {
         let Some(record) = self.reader.record() else { return };
         if record.number > self.work.skip {
-            self.work.take(&Packet::decode(&self.decoder, record));
+            let mut packet = Packet::undecoded(record);
+            packet.decode_in_place(&self.decoder);
+            self.work.take(&packet);
         }
     }
 
@@ -225,7 +227,7 @@ impl Work {
 
     #[inline]
     fn take(&mut self, packet: &Packet<'_>) {
-        if self.filter.as_ref().is_some_and(|filter| !filter.matches(packet)) {
+        if self.filter.as_ref().is_some_and(|filter| !passes(filter, packet)) {
             return;
         }
         self.taken += 1;
@@ -238,4 +240,10 @@ impl Work {
         #[cfg(feature = "reports")]
         self.learning.observe(packet);
     }
+}
+
+/// Not a part of the loop over packets: what is asked for rarely would make it long in compiling.
+#[inline(never)]
+fn passes(filter: &Filter, packet: &Packet<'_>) -> bool {
+    filter.matches(packet)
 }

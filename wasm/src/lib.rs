@@ -2,27 +2,30 @@
 //!
 //! What is exported here is the inner side of the npm package; its TypeScript makes the API that people use. Nothing
 //! here throws: a fault is returned as the JSON text of [`fault`], so that TypeScript can make its own errors of it.
-//! Structures go over the boundary as JSON text too, which `JSON.parse` reads faster than a binding builds objects,
-//! and which is what the native program prints. Packets of the hot path go as columns, read in place.
+//! Tables go over the boundary as JSON text too, which `JSON.parse` reads faster than a binding builds objects, and
+//! which is what the native program prints; the tree of the packet in hand and reports go as objects. Packets of the
+//! hot path go as columns, read in place.
 
-// Each of the package's two modules leaves out the other's half.
+// Each of the package's modules leaves out what belongs to the others.
 #![cfg_attr(
-    not(all(feature = "decode", feature = "reports")),
+    not(all(feature = "capture", feature = "reports")),
     allow(dead_code, unused_variables, clippy::ptr_arg)
 )]
 
 #[cfg(feature = "reports")]
 pub mod aws;
-#[cfg(feature = "decode")]
+#[cfg(feature = "capture")]
 pub mod capture;
 #[cfg(feature = "decode")]
 mod columns;
+#[cfg(feature = "capture")]
+pub mod complete;
 pub mod decoder;
 mod fault;
 #[cfg(feature = "decode")]
 pub mod filter;
 mod output;
-#[cfg(feature = "decode")]
+#[cfg(feature = "capture")]
 pub mod packet;
 #[cfg(feature = "decode")]
 mod tables;

@@ -1,11 +1,18 @@
 //! What packets are printed as: the native program's own sinks, gathered until JavaScript takes them.
 
+#[cfg(any(feature = "capture", feature = "reports"))]
+use mirrorscope_core::sinks::detail;
 #[cfg(feature = "reports")]
 use mirrorscope_core::sinks::tcpdump::{TcpdumpOptions, TcpdumpStyle};
+#[cfg(feature = "capture")]
+use mirrorscope_core::sinks::{
+    brief::{BriefStyle, Palette},
+    csv,
+    time::Clock,
+};
 use mirrorscope_core::{
     Decoder, Packet,
     sinks::{
-        detail,
         line::Line,
         time::{self, OffsetAt, Precision, TimeStyle},
     },
@@ -14,10 +21,8 @@ use mirrorscope_core::{
 use mirrorscope_core::{
     aws::mirror::MirrorIdentity,
     sinks::{
-        brief::{BriefStyle, Palette},
-        csv, json,
+        json,
         pcapng::{Part, PcapngSink},
-        time::Clock,
     },
 };
 
@@ -41,9 +46,9 @@ pub(crate) struct Output {
 enum Style {
     #[cfg(feature = "decode")]
     Json,
-    #[cfg(feature = "decode")]
+    #[cfg(feature = "capture")]
     Csv,
-    #[cfg(feature = "decode")]
+    #[cfg(feature = "capture")]
     Brief(Box<BriefStyle<'static>>),
     #[cfg(feature = "decode")]
     Pcapng(PcapngSink),
@@ -72,28 +77,39 @@ impl Output {
         Some(Self { style, verbose: show.verbose, hex: show.hex, text, blocks })
     }
 
-    /// Prints a packet.
+    /// Prints a packet. Never a part of the loop over packets: that is compiled again while it runs, and must be small.
+    #[inline(never)]
     pub(crate) fn packet(&mut self, packet: &Packet<'_>) {
         let Self { style, text, blocks, .. } = self;
         match style {
             #[cfg(feature = "decode")]
-            Style::Json => return json::print(packet, &no_name, text),
+            Style::Json => json::print(packet, &no_name, text),
+            #[cfg(feature = "capture")]
+            Style::Csv => csv::print(packet, text),
             #[cfg(feature = "decode")]
-            Style::Csv => return csv::print(packet, text),
-            #[cfg(feature = "decode")]
-            Style::Pcapng(sink) => return sink.packet(packet, &no_name, blocks),
-            #[cfg(feature = "decode")]
-            Style::Brief(style) => style.print(packet, text),
+            Style::Pcapng(sink) => sink.packet(packet, &no_name, blocks),
+            #[cfg(feature = "capture")]
+            Style::Brief(style) => {
+                style.print(packet, text);
+                self.details(packet);
+            }
             #[cfg(feature = "reports")]
-            Style::Tcpdump(style) => style.print(packet, text),
+            Style::Tcpdump(style) => {
+                style.print(packet, text);
+                self.details(packet);
+            }
         }
+    }
+
+    #[cfg(any(feature = "capture", feature = "reports"))]
+    fn details(&mut self, packet: &Packet<'_>) {
         if self.verbose {
-            detail::print_tree(packet, text);
+            detail::print_tree(packet, &mut self.text);
         }
         match self.hex {
             0 => {}
-            1 => detail::print_hex(packet.subject_bytes(), text),
-            _ => detail::print_hex(packet.record.data, text),
+            1 => detail::print_hex(packet.subject_bytes(), &mut self.text),
+            _ => detail::print_hex(packet.record.data, &mut self.text),
         }
     }
 
@@ -123,12 +139,12 @@ impl Style {
         Some(match format {
             #[cfg(feature = "decode")]
             "jsonl" => Self::Json,
-            #[cfg(feature = "decode")]
+            #[cfg(feature = "capture")]
             "csv" => {
                 text.str(csv::HEADER);
                 Self::Csv
             }
-            #[cfg(feature = "decode")]
+            #[cfg(feature = "capture")]
             "text" => Self::Brief(Box::new(show.brief())),
             #[cfg(feature = "decode")]
             "inner-pcapng" => Self::Pcapng(begin(blocks, Part::Subject)),
@@ -158,7 +174,7 @@ fn begin(blocks: &mut Vec<u8>, part: Part) -> PcapngSink {
 }
 
 impl Show {
-    #[cfg(feature = "decode")]
+    #[cfg(feature = "capture")]
     fn brief(self) -> BriefStyle<'static> {
         let clock = Clock::new(self.time_style(), self.precision(), self.offset_at());
         let palette = if self.colour { Palette::COLOUR } else { Palette::default() };

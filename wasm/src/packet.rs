@@ -1,32 +1,36 @@
 //! One packet as a tree of layers and fields with the octets that they cover, for the packet in hand.
+//!
+//! Only here are objects built on this side of the boundary, by `serde-wasm-bindgen`: they cost many times what a row of
+//! columns costs, and one packet is all that is looked at. `PacketTree` in `types.ts` says the same in TypeScript.
 
 use mirrorscope_core::{
     Decoder, LinkType, Packet, Record,
-    field::{self, Field, Value},
-    sinks::{
-        json::{self, Object},
-        line::Line,
-    },
+    field::{self, Field, LayerNode, Value},
 };
-use wasm_bindgen::prelude::wasm_bindgen;
+use serde::Serialize;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{decoder::RawDecoder, output};
+use crate::decoder::RawDecoder;
 
-/// The layer tree of a record, as JSON. `link_type` is a number of <https://www.tcpdump.org/linktypes.html>.
+/// Numbers from here on are not exact in JavaScript.
+const FIRST_UNSAFE: u64 = 1 << 53;
+
+/// The layer tree of a record. `link_type` is a number of <https://www.tcpdump.org/linktypes.html>.
 #[wasm_bindgen]
-pub fn dissect(octets: &[u8], link_type: u16, original_len: u32) -> String {
-    tree(&Decoder::default(), octets, link_type, original_len)
+pub fn dissect(octets: &[u8], link_type: u16, original_len: u32) -> JsValue {
+    object(&Decoder::default(), octets, link_type, original_len)
 }
 
 #[wasm_bindgen]
 impl RawDecoder {
     /// As [`dissect`], with this decoder's ports.
-    pub fn dissect(&self, octets: &[u8], link_type: u16, original_len: u32) -> String {
-        tree(self.decoder(), octets, link_type, original_len)
+    pub fn dissect(&self, octets: &[u8], link_type: u16, original_len: u32) -> JsValue {
+        object(self.decoder(), octets, link_type, original_len)
     }
 }
 
-pub(crate) fn tree(decoder: &Decoder, octets: &[u8], link_type: u16, original_len: u32) -> String {
+/// The layer tree as an object of JavaScript.
+pub(crate) fn object(decoder: &Decoder, octets: &[u8], link_type: u16, original_len: u32) -> JsValue {
     let record = Record {
         number: 1,
         timestamp_ns: 0,
@@ -37,50 +41,118 @@ pub(crate) fn tree(decoder: &Decoder, octets: &[u8], link_type: u16, original_le
         data: octets,
     };
     let packet = Packet::decode(decoder, record);
-    let mut line = Line::default();
-    json::object(&mut line, |json| members(&packet, json));
-    output::text(&line)
+    // Fails only for numbers that are not exact in JavaScript, of which the tree has none.
+    serde_wasm_bindgen::to_value(&Tree::of(&packet)).unwrap_or(JsValue::NULL)
 }
 
-fn members(packet: &Packet<'_>, json: &mut Object<'_>) {
-    json.uint("subject", packet.subject as u64);
-    json.array("layers", field::tree(&packet.stack).iter(), |line, node| {
-        json::object(line, |json| {
-            let span = &node.span;
-            json.text("key", span.layer.key()).text("name", span.layer.name());
-            json.uint("offset", span.offset).uint("headerLen", span.payload - span.offset);
-            json.uint("end", span.end).uint("capturedEnd", span.limit.max(span.payload));
-            json.bool("complete", node.complete);
-            fields(&node.fields, "fields", json);
-        });
-    });
-    if let Some(stop) = packet.stack.stop() {
-        json.object("error", |json| {
-            json.text("layer", stop.layer.key()).uint("offset", stop.offset);
-            json.uint("needed", stop.needed).uint("had", stop.had).text("message", &stop.to_string());
-        });
+#[derive(Serialize)]
+struct Tree {
+    subject: usize,
+    layers: Vec<LayerTree>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<Stop>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LayerTree {
+    key: &'static str,
+    name: &'static str,
+    offset: u32,
+    header_len: u32,
+    end: u32,
+    captured_end: u32,
+    complete: bool,
+    fields: Vec<FieldTree>,
+}
+
+#[derive(Serialize)]
+struct FieldTree {
+    key: &'static str,
+    label: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Scalar>,
+    offset: u32,
+    len: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    children: Vec<FieldTree>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Scalar {
+    Number(u64),
+    Flag(bool),
+    Text(String),
+}
+
+#[derive(Serialize)]
+struct Stop {
+    layer: &'static str,
+    offset: u32,
+    needed: u32,
+    had: u32,
+    message: String,
+}
+
+impl Tree {
+    fn of(packet: &Packet<'_>) -> Self {
+        let stop = packet.stack.stop();
+        Self {
+            subject: packet.subject,
+            layers: field::tree(&packet.stack).into_iter().map(LayerTree::of).collect(),
+            error: stop.map(|stop| Stop {
+                layer: stop.layer.key(),
+                offset: stop.offset,
+                needed: stop.needed,
+                had: stop.had,
+                message: stop.to_string(),
+            }),
+        }
     }
 }
 
-fn fields(list: &[Field], key: &str, json: &mut Object<'_>) {
-    json.array(key, list.iter(), |line, field| json::object(line, |json| members_of(field, json)));
+impl LayerTree {
+    fn of(node: LayerNode) -> Self {
+        let span = &node.span;
+        Self {
+            key: span.layer.key(),
+            name: span.layer.name(),
+            offset: span.offset,
+            header_len: span.payload - span.offset,
+            end: span.end,
+            captured_end: span.limit.max(span.payload),
+            complete: node.complete,
+            fields: node.fields.into_iter().map(FieldTree::of).collect(),
+        }
+    }
 }
 
-fn members_of(field: &Field, json: &mut Object<'_>) {
-    json.text("key", field.key).text("label", field.label);
-    match field.value {
-        Value::Uint(value) if value < 1 << 53 => json.uint("value", value),
-        Value::Flag(value) => json.bool("value", value),
-        Value::Group => json,
-        // JavaScript's numbers are exact to 53 bits only, and hexadecimal is how people read the others.
-        ref value => json.text("value", &value.to_string()),
-    };
-    json.uint("offset", field.offset).uint("len", field.len);
-    if let Some(meaning) = &field.meaning {
-        json.text("meaning", meaning);
+impl FieldTree {
+    fn of(field: Field) -> Self {
+        Self {
+            key: field.key,
+            label: field.label,
+            value: Scalar::of(&field.value),
+            offset: field.offset,
+            len: field.len,
+            meaning: field.meaning.map(String::from),
+            children: field.children.into_iter().map(Self::of).collect(),
+        }
     }
-    if !field.children.is_empty() {
-        fields(&field.children, "children", json);
+}
+
+impl Scalar {
+    /// Large numbers become the text that the native program prints: people read them in hexadecimal.
+    fn of(value: &Value) -> Option<Self> {
+        Some(match value {
+            Value::Uint(value) if *value < FIRST_UNSAFE => Self::Number(*value),
+            Value::Flag(value) => Self::Flag(*value),
+            Value::Group => return None,
+            value => Self::Text(value.to_string()),
+        })
     }
 }
 
@@ -88,11 +160,23 @@ fn members_of(field: &Field, json: &mut Object<'_>) {
 mod tests {
     use super::*;
 
+    fn tree(octets: &[u8], original_len: u32) -> serde_json::Value {
+        let record = Record {
+            number: 1,
+            timestamp_ns: 0,
+            interface: 0,
+            link_type: LinkType(1),
+            original_len,
+            offset: 0,
+            data: octets,
+        };
+        serde_json::to_value(Tree::of(&Packet::decode(&Decoder::default(), record))).unwrap_or_default()
+    }
+
     #[test]
     fn a_cut_packet_names_its_layer_and_where_it_was_cut() {
         let cut_in_the_type = [0xff; 13];
-        let tree = dissect(&cut_in_the_type, 1, 60);
-        let tree: serde_json::Value = serde_json::from_str(&tree).unwrap_or_default();
+        let tree = tree(&cut_in_the_type, 60);
         assert_eq!(tree["layers"][0]["complete"], false);
         assert_eq!(tree["error"]["had"], 13);
     }
@@ -101,8 +185,15 @@ mod tests {
     fn an_ethernet_frame_is_one_layer_where_nothing_else_is_known() {
         let mut frame = [0; 14];
         frame[12..].copy_from_slice(&0x88b5_u16.to_be_bytes()); // local experimental EtherType
-        let tree: serde_json::Value = serde_json::from_str(&dissect(&frame, 1, 14)).unwrap_or_default();
+        let tree = tree(&frame, 14);
         assert_eq!(tree["layers"].as_array().map(Vec::len), Some(1));
         assert_eq!(tree["layers"][0]["fields"][2]["offset"], 12);
+    }
+
+    #[test]
+    fn a_number_that_javascript_cannot_hold_becomes_text() {
+        let of = |value| serde_json::to_value(Scalar::of(&Value::Uint(value))).unwrap_or_default();
+        assert_eq!(of(FIRST_UNSAFE - 1), FIRST_UNSAFE - 1);
+        assert_eq!(of(FIRST_UNSAFE), "9007199254740992");
     }
 }

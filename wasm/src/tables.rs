@@ -3,7 +3,7 @@
 use mirrorscope_core::{
     Packet,
     flow::{
-        FlowOptions, FlowTable, Report, SortKey,
+        FlowOptions, FlowRecord, FlowTable, Report, SortKey,
         options::{LARGEST_MAX_FLOWS, NEVER_NS},
     },
     sinks::{
@@ -48,7 +48,17 @@ impl Tables {
         if let Some(columns) = &mut self.columns {
             columns.push(packet, self.sessions.last_seen());
         }
-        if let Some(Flows { table, report: Some(report), .. }) = &mut self.flows {
+        if let Some(flows) = &mut self.flows {
+            flows.observe(packet);
+        }
+    }
+}
+
+impl Flows {
+    /// Not a part of the loop over packets, which must stay small.
+    #[inline(never)]
+    fn observe(&mut self, packet: &Packet<'_>) {
+        if let Self { table, report: Some(report), .. } = self {
             table.observe(packet, &mut |flow| report.push(flow));
         }
     }
@@ -120,28 +130,37 @@ impl RawDecoder {
         print_sessions(self.tables().sessions.in_order_seen(), sessions::print_json)
     }
 
-    /// The sessions as the native program prints them: as CSV, or else as JSON lines.
+    /// The sessions as the native program prints them, as JSON lines.
     #[wasm_bindgen(js_name = printSessions)]
-    pub fn print_all_sessions(&self, csv: bool) -> String {
-        let print = if csv { sessions::print_csv } else { sessions::print_json };
-        print_sessions(&self.tables().sessions.rows(), print)
+    pub fn print_all_sessions(&self) -> String {
+        print_sessions(&self.tables().sessions.rows(), sessions::print_json)
     }
 
-    /// Ends all flows and prints them as the native program does: as CSV, or else as JSON lines.
+    /// The same as CSV.
+    #[cfg(feature = "capture")]
+    #[wasm_bindgen(js_name = printSessionsCsv)]
+    pub fn print_sessions_csv(&self) -> String {
+        print_sessions(&self.tables().sessions.rows(), sessions::print_csv)
+    }
+
+    /// Ends all flows and prints them as the native program does, as JSON lines.
     #[wasm_bindgen(js_name = printFlows)]
-    pub fn print_flows(&mut self, csv: bool) -> String {
+    pub fn print_flows(&mut self) -> String {
         let mut line = Line::default();
-        let Some(Flows { table, report, sort, limit }) = &mut self.tables_mut().flows else {
-            return String::new();
-        };
-        let mut report =
-            report.replace(Report::new(*sort, *limit)).unwrap_or_else(|| Report::new(*sort, *limit));
-        table.finish(&mut |flow| report.push(flow));
-        if csv {
+        self.end_flows().iter().for_each(|flow| flows::print_json(flow, &no_name, &mut line));
+        text(&line)
+    }
+
+    /// The same as CSV.
+    #[cfg(feature = "capture")]
+    #[wasm_bindgen(js_name = printFlowsCsv)]
+    pub fn print_flows_csv(&mut self) -> String {
+        let flows = self.end_flows();
+        let mut line = Line::default();
+        if self.tables().flows.is_some() {
             flows::print_csv_header(&mut line);
         }
-        let print = if csv { flows::print_csv } else { flows::print_json };
-        report.finish().0.iter().for_each(|flow| print(flow, &no_name, &mut line));
+        flows.iter().for_each(|flow| flows::print_csv(flow, &no_name, &mut line));
         text(&line)
     }
 
@@ -157,6 +176,18 @@ impl RawDecoder {
             json.uint("joined", counters.joined).uint("evicted", counters.evicted);
         });
         Some(text(&line))
+    }
+}
+
+impl RawDecoder {
+    fn end_flows(&mut self) -> Vec<FlowRecord> {
+        let Some(Flows { table, report, sort, limit }) = &mut self.tables_mut().flows else {
+            return Vec::new();
+        };
+        let mut report =
+            report.replace(Report::new(*sort, *limit)).unwrap_or_else(|| Report::new(*sort, *limit));
+        table.finish(&mut |flow| report.push(flow));
+        report.finish().0
     }
 }
 

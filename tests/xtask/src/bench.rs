@@ -3,8 +3,9 @@
 use std::process::Command;
 
 use crate::{
-    install,
+    install, npm,
     shell::{self, Outcome},
+    wasm,
 };
 
 /// Peers from Debian, with the program by which each is recognised.
@@ -18,6 +19,16 @@ const PEERS: [(&str, &str); 5] = [
 
 /// Exit status of `tests/bench` where the record is of another compiler.
 const OTHER_COMPILER: i32 = 3;
+
+/// Measures the npm package beside the native program, a decoder written by hand, and Wireshark in WebAssembly.
+pub(crate) fn javascript() -> Outcome {
+    npm::node()?;
+    npm::runtimes()?;
+    wasm::build(wasm::Compiler::First)?;
+    shell::run(&mut shell::cargo("build --release --package mirrorscope"))?;
+    let target = shell::target_dir();
+    npm::bench(&target.join("release/mirrorscope"), &target.join("bench"))
+}
 
 /// Measures; `words` go to the program in `tests/bench`.
 pub(crate) fn bench(words: &[&str]) -> Outcome {

@@ -8,6 +8,7 @@ mod package;
 mod page;
 mod run;
 mod shell;
+mod snip;
 mod test;
 mod wasm;
 
@@ -20,6 +21,7 @@ The project's tasks. Each installs what it needs where it can, and names the com
   cargo xtask run --once     the same without waiting for Ctrl-C
   cargo xtask test           every check and every test of every crate
   cargo xtask bench          measure the program beside its peers
+  cargo xtask bench js       measure the npm package beside the program, a decoder by hand, and Wireshark in WebAssembly
   cargo xtask package        the program as .deb and .rpm, for glibc 2.28 and later; quickly with --debug
   cargo xtask wasm           build the decoder for JavaScript: module, npm package, sizes
   cargo xtask page           build the page in web-demo/dist, with the decoder
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         ["run"] => run::run(run::Until::Interrupted),
         ["run", "--once"] => run::run(run::Until::Shown),
         ["test"] => test::test(),
+        ["bench", "js"] => bench::javascript(),
         ["bench", words @ ..] => bench::bench(words),
         ["page"] => wasm::build(wasm::Compiler::First).and_then(|()| page::build()),
         ["package"] => package(package::Profile::Release),

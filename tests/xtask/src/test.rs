@@ -136,7 +136,9 @@ fn test_package(report: &mut Report) {
     if let Err(command) = npm::node() {
         return report.skip("the npm package", &command);
     }
-    report.check("exports and types of the npm package", npm::lint());
+    report.skipped_without("the npm package in Deno, Bun, workerd and bundlers", npm::runtimes());
+    report.skipped_without("the npm package in a browser", page::browser());
+    report.check("exports, types and reference of the npm package", npm::lint());
     let mut tests = npm::tests();
     tests.env("MIRRORSCOPE_SKIPPED", skipped_list());
     report.tests("npm test", &mut tests);

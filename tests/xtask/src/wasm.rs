@@ -23,6 +23,10 @@ const TARGET: &str = "wasm32-unknown-unknown";
 const FILE: &str = "wasm32-unknown-unknown/wasm/mirrorscope_wasm.wasm";
 const BUILD: &str = "build --profile wasm --package mirrorscope-wasm --no-default-features --features";
 const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld";
+/// No places in the source for panics, whose words are cut off anyway (see `snip`): they tell about the builder's folders.
+const FLAGS: (&str, &str) = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Zlocation-detail=none");
+/// Lets a stable compiler take options that begin with `-Z`.
+const UNSTABLE: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
 
 /// Which compiler to build with.
@@ -90,7 +94,8 @@ fn has_standard_library() -> bool {
 }
 
 fn with_own_compiler(feature: &str) -> Outcome<PathBuf> {
-    shell::run(&mut shell::cargo(&format!("{BUILD} {feature} --target {TARGET}")))?;
+    let mut cargo = shell::cargo(&format!("{BUILD} {feature} --target {TARGET}"));
+    shell::run(cargo.envs([FLAGS, UNSTABLE]))?;
     Ok(shell::target_dir().join(FILE))
 }
 
@@ -125,7 +130,7 @@ fn distribution_cargo(feature: &str, target_dir: &Path) -> Command {
     cargo
         .env("PATH", format!("/usr/bin:{path}"))
         .env("RUSTC", "/usr/bin/rustc")
-        .env("RUSTC_BOOTSTRAP", "1") // lets a stable compiler take -Z build-std
+        .envs([FLAGS, UNSTABLE])
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", "wasm-ld")
         .env("CARGO_TARGET_DIR", target_dir);
     cargo

@@ -8,7 +8,9 @@ export { type BatchOptions, decode, Decoder, DecodeStream, print, report, summar
 export { AwsJsonError, CaptureError, FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';
 export { checkFilter, completeFilter } from './filter.js';
 export { dissect } from './packet.js';
-export { init, initSync, isReady, memoryBytes, type ModuleSource, version } from './runtime.js';
+export { initCapture } from './capture-module.js';
+export { memoryBytes, type ModuleSource } from './module.js';
 export { initReports } from './reports.js';
+export { init, initSync, isReady, version } from './runtime.js';
 export type { RandomAccess, Source } from './sources.js';
 export type * from './types.js';

@@ -30,7 +30,7 @@ export interface Suggestion extends AwsReport {
 
 /** Faults in mirror filters, sessions and targets. */
 export function lint(...json: AwsJson[]): Promise<AwsReport> {
-  return withInventory(json, (inventory) => JSON.parse(inventory.lint()) as AwsReport);
+  return withInventory(json, (inventory) => inventory.lint() as AwsReport);
 }
 
 /** Which rule of which mirror filter the packets of a capture match. */
@@ -39,7 +39,7 @@ export async function explain(source: Source, json: AwsJson | AwsJson[], options
   try {
     await withInventory(list(json), (inventory) => engine.raw.setExplain(inventory));
     await drain(engine, source, options);
-    return JSON.parse(engine.raw.takeExplanation() ?? 'null') as AwsReport;
+    return engine.raw.takeExplanation() as AwsReport;
   } finally {
     engine.free();
   }
@@ -58,7 +58,7 @@ export async function suggest(
     const fault = await withInventory(list(json), (inventory) => engine.raw.setSuggest(drops, expression, inventory));
     throwFilter(fault);
     await drain(engine, source, options);
-    return JSON.parse(engine.raw.takeSuggestion() ?? 'null') as Suggestion;
+    return engine.raw.takeSuggestion() as Suggestion;
   } finally {
     engine.free();
   }

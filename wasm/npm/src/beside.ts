@@ -1,6 +1,10 @@
 /** Where the modules lie for browsers and bundlers: beside this file, in words that bundlers understand. */
-import { setStandardSource } from './runtime.js';
+import { setStandardSource } from './module.js';
 
-setStandardSource((file) =>
-  file === 'reports.wasm' ? new URL('./reports.wasm', import.meta.url) : new URL('./mirrorscope.wasm', import.meta.url),
-);
+setStandardSource((file) => {
+  switch (file) {
+    case 'mirrorscope.wasm': return new URL('./mirrorscope.wasm', import.meta.url);
+    case 'capture.wasm': return new URL('./capture.wasm', import.meta.url);
+    case 'reports.wasm': return new URL('./reports.wasm', import.meta.url);
+  }
+});

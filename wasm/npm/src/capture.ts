@@ -1,14 +1,15 @@
 /** A capture that can be looked at anywhere: an index stays in memory, octets are read again when they are needed. */
 import { type AwsJson, type AwsReport, explain, lint, namesOf, type Suggestion, suggest } from './aws.js';
-import type { RawCapture } from './bindings.js';
-import { FilterError, MirrorscopeError } from './errors.js';
+import type { RawCapture } from './bindings-capture.js';
+import { type CaptureBindings, loadedCapture } from './capture-module.js';
+import { FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';
 import { print } from './decode.js';
-import { checkFilter } from './filter.js';
+import { fault } from './filter.js';
 import { Kept } from './kept.js';
-import { Loader, push } from './loader.js';
-import { ready } from './runtime.js';
+import type { Loaded } from './module.js';
+import { Loader } from './loader.js';
 import type { Source } from './sources.js';
-import { changed, run } from './visit.js';
+import { changed, run, type Visited } from './visit.js';
 import type {
   CaptureApi, CaptureOptions, Damage, ExportKind, FlowPage, FlowQuery, FollowedStream, Overview, Problem, ReadOptions,
   Row, Selection, SelectOptions, StreamSegment, Timeline,
@@ -26,6 +27,7 @@ interface Selected { id: number; count: number; read: number; visit?: number; er
 
 /** An indexed capture. Give it back with `dispose()` or `using`. */
 export class Capture implements CaptureApi {
+  readonly #module: Loaded<CaptureBindings>;
   readonly #raw: RawCapture;
   readonly #loader: Loader;
   readonly #options: CaptureOptions;
@@ -41,9 +43,12 @@ export class Capture implements CaptureApi {
   private constructor(sources: Source[], options: CaptureOptions) {
     const { live = false, maxPackets = live ? LIVE_PACKETS : 0 } = options;
     const seed = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
-    this.#raw = new (ready().RawCapture)(maxPackets, live, seed);
+    const module = loadedCapture();
+    if (!module) throw new NotInitialisedError('captures need the module with the index', 'await initCapture()');
+    this.#module = module;
+    this.#raw = new module.bindings.RawCapture(maxPackets, live, seed);
     this.#options = options;
-    this.#loader = new Loader(this.#raw);
+    this.#loader = new Loader(this.#raw, module.memory);
     this.#raw.setPorts(Uint16Array.from(options.genevePorts ?? [6081]), Uint16Array.from(options.vxlanPorts ?? [4789]));
     const { flows = true, aws = [] } = options;
     if (flows) this.#gatherFlows(flows === true ? {} : flows);
@@ -166,7 +171,7 @@ export class Capture implements CaptureApi {
 
   async packet(packet: number): Promise<PacketTree> {
     const octets = await this.bytes(packet);
-    return JSON.parse(this.#raw.dissect(packet, octets) ?? 'null') as PacketTree;
+    return this.#raw.dissect(packet, octets) as PacketTree;
   }
 
   async text(packet: number, format: 'text' | 'tcpdump' | 'jsonl' = 'text'): Promise<string> {
@@ -272,7 +277,7 @@ export class Capture implements CaptureApi {
     const visit = this.#raw.visitPrint(selection, kind, kind === 'csv');
     if (visit === undefined) throw new MirrorscopeError('FORMAT', `packets cannot be written as ${kind}`);
     try {
-      for await (const _ of run(this.#raw, visit, this.#loader.octets)) {
+      for await (const _ of run(this.#visited(), visit)) {
         const octets = this.#raw.takePrinted(visit);
         if (octets.length > 0) yield octets;
       }
@@ -326,13 +331,13 @@ export class Capture implements CaptureApi {
   }
 
   async check(text: string): Promise<FilterError | undefined> {
-    return checkFilter(text);
+    return fault(this.#module.bindings, text);
   }
 
   async append(chunk: Uint8Array): Promise<void> {
     if (!this.#live) throw new MirrorscopeError('NOT_LIVE', 'only a live capture can be appended to', 'open it with { live: true }');
     this.#live.add(chunk);
-    push(this.#raw, 0, chunk);
+    this.#loader.push(0, chunk);
     this.#raw.step();
     this.#live.forget(this.#raw.firstOffset());
     const fault = this.#raw.damage(0);
@@ -340,11 +345,15 @@ export class Capture implements CaptureApi {
     this.#options.onProgress?.({ bytes: this.#live.size, totalBytes: undefined, packets: this.packetCount, firstPacket: this.firstPacket, done: false });
   }
 
+  #visited(): Visited {
+    return { raw: this.#raw, memory: this.#module.memory, octets: this.#loader.octets };
+  }
+
   /** Runs a visit to its end and returns what it found. */
   async #visit(visit: number, options: ReadOptions = {}, total?: number): Promise<string | undefined> {
     let packets = 0;
     try {
-      for await (const count of run(this.#raw, visit, this.#loader.octets, options.signal)) {
+      for await (const count of run(this.#visited(), visit, options.signal)) {
         packets += count;
         options.onProgress?.({ packets, totalPackets: total ?? this.packetCount });
       }

@@ -1,6 +1,8 @@
 /** From a source to batches: the pulling way (`decode`), the pushing way (`Decoder`) and a stream between (`DecodeStream`). */
+import type { RawDecoder } from './bindings.js';
 import { Batch } from './columns.js';
-import { Engine } from './engine.js';
+import { type CaptureDecoder, captureModule } from './capture-module.js';
+import { Engine, type Pass } from './engine.js';
 import type { CaptureError } from './errors.js';
 import { drain, pass } from './drain.js';
 import type { Source } from './sources.js';
@@ -70,11 +72,20 @@ export async function report(
   what: 'sessions' | 'flows',
   options: PassOptions & { csv?: boolean } = {},
 ): Promise<{ text: string; damage: CaptureError | undefined }> {
-  const engine = new Engine(what === 'flows' ? { flows: true, ...options } : options);
+  const passed = what === 'flows' ? { flows: true, ...options } : options;
+  if (!options.csv) {
+    return reported(new Engine(passed), source, options, ({ raw }) => (what === 'flows' ? raw.printFlows() : raw.printSessions()));
+  }
+  const engine = new Engine<CaptureDecoder>(passed, await captureModule());
+  return reported(engine, source, options, ({ raw }) => (what === 'flows' ? raw.printFlowsCsv() : raw.printSessionsCsv()));
+}
+
+async function reported<Raw extends RawDecoder>(
+  engine: Engine<Raw>, source: Source, options: PassOptions, text: (engine: Engine<Raw>) => string,
+): Promise<{ text: string; damage: CaptureError | undefined }> {
   try {
     const damage = await drain(engine, source, options);
-    const text = what === 'flows' ? engine.raw.printFlows(options.csv ?? false) : engine.raw.printSessions(options.csv ?? false);
-    return { text, damage };
+    return { text: text(engine), damage };
   } finally {
     engine.free();
   }
@@ -103,7 +114,7 @@ export function print(source: Source, options: PrintOptions = {}): ReadableStrea
 }
 
 async function* printed(source: Source, options: PrintOptions): AsyncGenerator<Uint8Array, void, void> {
-  const engine = options.format === 'tcpdump' ? await (await import('./reports.js')).reporter(options) : new Engine(options);
+  const engine = await printer(options);
   try {
     engine.print(options);
     for await (const _ of pass(engine, source, options)) {
@@ -113,6 +124,13 @@ async function* printed(source: Source, options: PrintOptions): AsyncGenerator<U
   } finally {
     engine.free();
   }
+}
+
+/** What people read is printed by modules that are loaded for it. */
+async function printer(options: PrintOptions): Promise<Pass> {
+  if (options.format === 'tcpdump') return (await import('./reports.js')).reporter(options);
+  const isForPrograms = options.format !== 'text' && !options.verbose && !options.hex;
+  return isForPrograms ? new Engine(options) : new Engine<CaptureDecoder>(options, await captureModule());
 }
 
 /** A decoder that is pushed into. Give it back with `dispose()` or `using`. */

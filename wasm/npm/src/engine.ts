@@ -2,7 +2,8 @@
 import type { RawDecoder } from './bindings.js';
 import { type Batch, view } from './columns.js';
 import { CaptureError, FilterError, MirrorscopeError } from './errors.js';
-import { moduleMemory, ready } from './runtime.js';
+import type { Loaded } from './module.js';
+import { type Bindings, loaded } from './runtime.js';
 import type { DecodeOptions, Flow, FlowCounters, FlowOptions, PrintOptions, Session, SessionId } from './types.js';
 
 /** Octets that a module takes at once. */
@@ -95,13 +96,13 @@ export class Pass<Raw extends RawPass = RawPass> {
 }
 
 /** A pass that also fills columns and counts sessions and flows. */
-export class Engine extends Pass<RawDecoder> {
+export class Engine<Raw extends RawDecoder = RawDecoder> extends Pass<Raw> {
   #seen: SessionId[] = [];
   #addresses: Uint32Array | undefined;
 
-  constructor(options: DecodeOptions) {
-    const memory = moduleMemory();
-    super(new (ready().RawDecoder)(), memory, options);
+  /** @param module the decoder's if none is given */
+  constructor(options: DecodeOptions, module: Loaded<{ RawDecoder: new () => Raw }> = loaded() as Loaded<Bindings & { RawDecoder: new () => Raw }>) {
+    super(new module.bindings.RawDecoder(), module.memory, options);
     if (options.flows) this.#gatherFlows(options.flows === true ? {} : options.flows);
   }
 
@@ -138,11 +139,11 @@ export class Engine extends Pass<RawDecoder> {
   }
 
   sessions(): Session[] {
-    return lines(this.raw.printSessions(false));
+    return lines(this.raw.printSessions());
   }
 
   flows(): Flow[] {
-    return lines(this.raw.printFlows(false));
+    return lines(this.raw.printFlows());
   }
 
   flowCounters(): FlowCounters | undefined {

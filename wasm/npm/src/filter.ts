@@ -1,13 +1,19 @@
 /** The filter language for an editor: what is wrong where, and what could be written at the cursor. */
+import { captureModule } from './capture-module.js';
 import { throwFilter } from './engine.js';
 import { FilterError } from './errors.js';
-import { ready } from './runtime.js';
+import { type Bindings, ready } from './runtime.js';
 import type { Completion } from './types.js';
 
 /** What is wrong with a filter; nothing if it can be used. */
 export function checkFilter(text: string): FilterError | undefined {
+  return fault(ready(), text);
+}
+
+/** The same, by the module of the caller. */
+export function fault(module: Pick<Bindings, 'checkFilter'>, text: string): FilterError | undefined {
   try {
-    throwFilter(ready().checkFilter(text));
+    throwFilter(module.checkFilter(text));
   } catch (error) {
     if (error instanceof FilterError) return error;
     throw error;
@@ -16,6 +22,7 @@ export function checkFilter(text: string): FilterError | undefined {
 }
 
 /** What could be written at index `cursor` of `text`, the usual first. `Capture.complete` also offers values. */
-export function completeFilter(text: string, cursor: number = text.length): Completion[] {
-  return JSON.parse(ready().completeFilter(text, cursor)) as Completion[];
+export async function completeFilter(text: string, cursor: number = text.length): Promise<Completion[]> {
+  const { bindings } = await captureModule();
+  return JSON.parse(bindings.completeFilter(text, cursor)) as Completion[];
 }

@@ -1,8 +1,7 @@
 /** From sources into an index: the source whose next packet is the earliest is fed, until all are at their end. */
-import type { RawCapture } from './bindings.js';
+import type { RawCapture } from './bindings-capture.js';
 import { CaptureError, MirrorscopeError } from './errors.js';
 import { Kept } from './kept.js';
-import { moduleMemory } from './runtime.js';
 import { asRandomAccess, isCompressed, open, type Chunks, type RandomAccess, type Source } from './sources.js';
 import type { CaptureOptions, Damage } from './capture-types.js';
 
@@ -27,6 +26,7 @@ export class Loader {
   /** Where packets are read again, by the number of their source. */
   readonly octets: RandomAccess[] = [];
   readonly #raw: RawCapture;
+  readonly #memory: WebAssembly.Memory;
   readonly #feeds: Feed[] = [];
   readonly #stop = new AbortController();
   #told = 0;
@@ -35,8 +35,9 @@ export class Loader {
   #questions = 0;
   #answered: (() => void) | undefined;
 
-  constructor(raw: RawCapture) {
+  constructor(raw: RawCapture, memory: WebAssembly.Memory) {
     this.#raw = raw;
+    this.#memory = memory;
   }
 
   /** Ends loading. */
@@ -100,12 +101,19 @@ export class Loader {
       for (let at = 0; at < next.value.length; at += SPACE_LEN) {
         // What was pushed before is taken first, or the module's buffer grows.
         if (at > 0) this.#raw.step();
-        push(this.#raw, number, next.value.subarray(at, at + SPACE_LEN));
+        this.push(number, next.value.subarray(at, at + SPACE_LEN));
       }
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#fail(number, feed?.name, error);
       this.#raw.finish(number);
     }
+  }
+
+  /** Writes octets of a source into the module. */
+  push(source: number, octets: Uint8Array): void {
+    const address = this.#raw.space(source, octets.length);
+    new Uint8Array(this.#memory.buffer, address, octets.length).set(octets);
+    this.#raw.commit(source, octets.length);
   }
 
   #fail(source: number, sourceName: string | undefined, error: unknown): void {
@@ -146,13 +154,6 @@ export class Loader {
   }
 }
 
-/** Writes octets of a source into the module. */
-export function push(raw: RawCapture, source: number, octets: Uint8Array): void {
-  const address = raw.space(source, octets.length);
-  new Uint8Array(moduleMemory().buffer, address, octets.length).set(octets);
-  raw.commit(source, octets.length);
-}
-
 function captureError(fault: string): CaptureError {
   return new CaptureError(JSON.parse(fault) as ConstructorParameters<typeof CaptureError>[0]);
 }
@@ -168,6 +169,8 @@ function fullError(why: string, packets: number, maxPackets: number | undefined)
 /** Lets messages and timers have their turn, sooner than a timer of 0 would. */
 function othersTurn(): Promise<void> {
   return new Promise((resolve) => {
+    // workerd has no such thing, and nothing else to do.
+    if (typeof MessageChannel !== 'function') return void setTimeout(resolve, 0);
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
       port1.close();

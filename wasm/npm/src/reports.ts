@@ -1,15 +1,12 @@
-/** The second module, with tcpdump's text and the AWS reports: it is loaded when it is first asked for. */
+/** The module with tcpdump's text and the AWS reports: it is loaded when it is first asked for. */
 import type { RawDecoder } from './bindings-reports.js';
 import { Pass } from './engine.js';
-import { type ModuleSource, reportsSource } from './runtime.js';
+import { type Loaded, type ModuleSource, WasmModule } from './module.js';
 import type { DecodeOptions } from './types.js';
 
-interface Reports {
-  readonly bindings: typeof import('./bindings-reports.js');
-  readonly memory: WebAssembly.Memory;
-}
+type Bindings = typeof import('./bindings-reports.js');
 
-let loading: Promise<Reports> | undefined;
+const module = new WasmModule<Bindings>('reports.wasm', 'await initReports(source of mirrorscope/reports.wasm)', () => import('./bindings-reports.js'));
 
 /**
  * Makes `explain`, `lint`, `suggest` and tcpdump's text ready, which otherwise happens at their first call.
@@ -17,22 +14,12 @@ let loading: Promise<Reports> | undefined;
  * @param source where `reports.wasm` comes from; only the entry `mirrorscope/slim` needs it
  */
 export async function initReports(source?: ModuleSource | Promise<ModuleSource>): Promise<void> {
-  await reports(source);
+  await module.load(source);
 }
 
 /** The module, once it can be called. */
-export function reports(source?: ModuleSource | Promise<ModuleSource>): Promise<Reports> {
-  loading ??= load(source).catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
-}
-
-async function load(source?: ModuleSource | Promise<ModuleSource>): Promise<Reports> {
-  const [bindings, from] = await Promise.all([import('./bindings-reports.js'), source ?? reportsSource()]);
-  const { memory } = await bindings.default({ module_or_path: from });
-  return { bindings, memory };
+export function reports(): Promise<Loaded<Bindings>> {
+  return module.load();
 }
 
 /** A pass that prints tcpdump's text, or learns for a report. */

@@ -1,2 +1,4 @@
 /** The entry for programs that bring the module themselves: `await init(module)`. Nothing is fetched or read. */
+import './decoder.js';
+
 export * from './api.js';

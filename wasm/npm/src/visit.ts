@@ -1,21 +1,27 @@
 /** Reads packets again, window by window: the next window is read while one is worked on. */
-import type { RawCapture } from './bindings.js';
+import type { RawCapture } from './bindings-capture.js';
 import { MirrorscopeError } from './errors.js';
-import { moduleMemory } from './runtime.js';
 import type { RandomAccess } from './sources.js';
 
 /** Octets of one window, range after range. */
 type Window = Promise<Uint8Array[]> | undefined;
 
+/** A capture, its module's memory, and where its octets are read. */
+export interface Visited {
+  readonly raw: RawCapture;
+  readonly memory: WebAssembly.Memory;
+  readonly octets: RandomAccess[];
+}
+
 /** Runs a visit; yields the number of packets of each window. The caller ends the visit. */
-export async function* run(raw: RawCapture, visit: number, octets: RandomAccess[], signal?: AbortSignal): AsyncGenerator<number, void, void> {
+export async function* run({ raw, memory, octets }: Visited, visit: number, signal?: AbortSignal): AsyncGenerator<number, void, void> {
   let next = read(raw, visit, octets);
   for (let parts = await next; parts; parts = await next) {
     signal?.throwIfAborted();
     next = read(raw, visit, octets);
     // Nobody may be waiting for it when the work before it fails.
     next?.catch(() => {});
-    write(raw, visit, parts);
+    write(raw, memory, visit, parts);
     yield raw.run(visit);
     if (raw.isSatisfied(visit)) return;
   }
@@ -44,10 +50,10 @@ async function part(octets: RandomAccess | undefined, offset: number, length: nu
   return found;
 }
 
-function write(raw: RawCapture, visit: number, parts: Uint8Array[]): void {
+function write(raw: RawCapture, memory: WebAssembly.Memory, visit: number, parts: Uint8Array[]): void {
   const length = parts.reduce((sum, octets) => sum + octets.length, 0);
   const address = raw.windowSpace(visit, length);
-  const space = new Uint8Array(moduleMemory().buffer, address, length);
+  const space = new Uint8Array(memory.buffer, address, length);
   let at = 0;
   for (const octets of parts) {
     space.set(octets, at);

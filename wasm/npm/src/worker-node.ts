@@ -1,3 +1,3 @@
 /** The worker in Node, where the module is read and not fetched. */
-import './node.js';
-import './worker-main.js';
+import './files.js';
+import './worker-calls.js';

@@ -13,11 +13,11 @@ use mirrorscope_core::{
         sessions::{self, Counters},
     },
 };
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
 use super::{RawCapture, decoded};
 use crate::{
-    filter::{Values, completions},
+    complete::{Values, completions},
     output::{Output, Show, text},
     packet,
 };
@@ -35,10 +35,10 @@ impl RawCapture {
     }
 
     /// The layer tree of a packet, of which these are the octets.
-    pub fn dissect(&self, packet: f64, octets: &[u8]) -> Option<String> {
+    pub fn dissect(&self, packet: f64, octets: &[u8]) -> Option<JsValue> {
         let row = self.index.row(packet as u64)?;
         let link_type = self.index.origin_of(&row)?.link_type.0;
-        Some(packet::tree(&self.decoder, octets, link_type, row.original_len))
+        Some(packet::object(&self.decoder, octets, link_type, row.original_len))
     }
 
     /// What the native program prints of a packet, of which these are the octets.

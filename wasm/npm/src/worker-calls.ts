@@ -1,0 +1,155 @@
+/** What runs inside the worker: the same functions, asked for by message. One message of a call carries one batch. */
+import { decode, print, summarise } from './decode.js';
+import { flat, MirrorscopeError } from './errors.js';
+import { type AwsJson, explain, suggest } from './aws.js';
+import { Capture } from './capture.js';
+import type { CaptureProgress, ReadOptions } from './capture-types.js';
+import * as bindings from './bindings-capture.js';
+import type { ModuleSource } from './module.js';
+import { init, setDecoder } from './runtime.js';
+import type { Answer, Call, OpenState, Request } from './protocol.js';
+
+// One module for everything: a worker that opened a capture would otherwise have the decoder twice.
+setDecoder(bindings, 'capture.wasm');
+
+/** What is running, by the number of its call. */
+const running = new Map<number, { abort: AbortController; next?: () => void }>();
+
+/** The captures that are open, by the number that the page gave them. */
+const captures = new Map<number, Capture>();
+
+interface Port {
+  postMessage(message: Answer, transfer?: Transferable[]): void;
+}
+
+async function answer(port: Port, request: Request): Promise<void> {
+  const { id } = request;
+  if ('stop' in request) {
+    running.get(id)?.abort.abort();
+    running.get(id)?.next?.();
+    return;
+  }
+  if ('more' in request) return running.get(id)?.next?.();
+  const abort = new AbortController();
+  running.set(id, { abort });
+  try {
+    await init(request.module as ModuleSource | undefined);
+    const value = await run(port, id, request.call, abort.signal);
+    port.postMessage({ id, value });
+  } catch (error) {
+    port.postMessage({ id, error: flat(error) });
+  } finally {
+    running.delete(id);
+  }
+}
+
+async function run(port: Port, id: number, call: Call, signal: AbortSignal): Promise<unknown> {
+  const onProgress = (progress: object): void => port.postMessage({ id, progress });
+  switch (call.name) {
+    case 'summarise':
+      return summarise(call.source, { ...call.options, signal, onProgress });
+    case 'explain':
+      return explain(call.source, call.json, { ...call.options, signal, onProgress });
+    case 'suggest':
+      return suggest(call.source, call.goal, call.json, { ...call.options, signal, onProgress });
+    case 'decode':
+      for await (const batch of decode(call.source, { ...call.options, views: false, signal, onProgress })) {
+        const { length, columns, sessions } = batch;
+        await taken(id, () => port.postMessage({ id, batch: { length, columns, sessions } }, batch.buffers()));
+      }
+      return undefined;
+    case 'print':
+      return pour(port, id, print(call.source, { ...call.options, signal, onProgress }), signal);
+    case 'export':
+      return pour(port, id, captureOf(call.capture).export(call.kind, { selection: call.selection }), signal);
+    case 'open':
+      return openCapture(call, onProgress);
+    case 'ask':
+      return ask(call, { signal, onProgress });
+    case 'tell':
+      if (call.method === 'stop') return captures.get(call.capture)?.stop();
+      captures.get(call.capture)?.dispose();
+      captures.delete(call.capture);
+      return undefined;
+  }
+}
+
+/** Sends a stream, piece after piece. */
+async function pour(port: Port, id: number, stream: ReadableStream<Uint8Array>, signal: AbortSignal): Promise<undefined> {
+  const reader = stream.getReader();
+  try {
+    for (let piece = await reader.read(); !piece.done && !signal.aborted; piece = await reader.read()) {
+      const octets = piece.value;
+      await taken(id, () => port.postMessage({ id, octets }, [octets.buffer as ArrayBuffer]));
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+  return undefined;
+}
+
+/** Sends one piece and waits until it was asked for the next: a slow reader slows the decoder. */
+function taken(id: number, send: () => void): Promise<void> {
+  return new Promise((resolve) => {
+    const call = running.get(id);
+    if (call) call.next = resolve;
+    send();
+  });
+}
+
+/** Tells of damage as a message can carry it. */
+function state(capture: Capture, progress: CaptureProgress | undefined): OpenState {
+  const { packetCount, firstPacket } = capture;
+  const damage = capture.damage.map(({ error, ...where }) => ({ ...where, error: flat(error) }));
+  const nothing = { bytes: 0, totalBytes: undefined, packets: packetCount, firstPacket, done: true };
+  return { packetCount, firstPacket, damage, progress: progress ?? nothing };
+}
+
+function captureOf(id: number): Capture {
+  const capture = captures.get(id);
+  if (!capture) throw new MirrorscopeError('DISPOSED', 'the capture was given back', 'open it again');
+  return capture;
+}
+
+async function openCapture({ capture: id, sources, options }: Call & { name: 'open' }, tell: (progress: object) => void): Promise<OpenState> {
+  let last: CaptureProgress | undefined;
+  const onProgress = (progress: CaptureProgress): void => tell((last = progress));
+  const capture = Capture.begin(sources, { ...options, onProgress });
+  captures.set(id, capture);
+  await capture.loaded;
+  return state(capture, last);
+}
+
+async function ask({ capture: id, method, args }: Call & { name: 'ask' }, options: ReadOptions): Promise<unknown> {
+  const capture = captureOf(id);
+  switch (method) {
+    case 'select': return capture.select(args[0] as string, { ...(args[1] as object), ...options });
+    case 'follow': return capture.follow(args[0] as number, { ...(args[1] as object), ...options });
+    case 'explain': return capture.explain(args[0] as AwsJson[], { ...(args[1] as object), ...options });
+    case 'suggest': return capture.suggest(args[0] as { drop: string }, args[1] as AwsJson[], options);
+    case 'check': {
+      const fault = await capture.check(args[0] as string);
+      return fault && flat(fault);
+    }
+    case 'append': {
+      const chunk = args[0] as Uint8Array;
+      await capture.append(chunk);
+      const { packetCount: packets, firstPacket, appendedBytes: bytes } = capture;
+      return state(capture, { bytes, totalBytes: undefined, packets, firstPacket, done: false });
+    }
+    default:
+      return (capture[method] as (...args: unknown[]) => unknown)(...args);
+  }
+}
+
+function listen(): void {
+  if (typeof globalThis.postMessage === 'function' && typeof addEventListener === 'function') {
+    const port = globalThis as unknown as Port;
+    addEventListener('message', (event) => void answer(port, (event as MessageEvent<Request>).data));
+    return;
+  }
+  const { parentPort } = process.getBuiltinModule('node:worker_threads');
+  parentPort?.on('message', (request: Request) => void answer(parentPort as unknown as Port, request));
+}
+
+listen();
