@@ -117,7 +117,7 @@ test('filters choose, and their errors have spans in characters of JavaScript', 
   assert.ok(error instanceof FilterError);
   assert.equal('vni 1 and prot 5'.slice(error.from, error.to), 'prot');
   assert.match(error.suggestion, /port/);
-  assert.ok(completeFilter('tcp po').some(({ text }) => text === 'port'));
+  assert.ok((await completeFilter('tcp po')).some(({ text }) => text === 'port'));
   await assert.rejects(() => summarise(PING, { filter: 'tcp tcp' }), FilterError);
 });
 

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
-const MODULE = new URL('../dist/mirrorscope.wasm', import.meta.url);
+const DIST = new URL('../dist/', import.meta.url);
 const CLI = fileURLToPath(new URL('../bin/mirrorscope.js', import.meta.url));
 const CAPTURE = fileURLToPath(new URL('../../../tests/fixtures/mirror/ping-curl-traceroute.pcap', import.meta.url));
 
@@ -26,19 +26,28 @@ test('the package is found by its own name, and is ready in Node on import', () 
 
 test('slim waits for the module and says so', () => {
   const code = (init) => `
-    import { init, initSync, dissect } from 'mirrorscope/slim';
+    import { checkFilter, dissect, init, initCapture, initSync } from 'mirrorscope/slim';
     import { readFileSync } from 'node:fs';
-    try { dissect(new Uint8Array(14)) } catch (error) { console.log(error.code) }
+    const octets = (name) => readFileSync(new URL(name, ${JSON.stringify(DIST.href)}));
+    try { checkFilter('tcp') } catch (error) { console.log(error.code) }
     ${init}
-    console.log(dissect(new Uint8Array(14)).layers.length);`;
-  const octets = `readFileSync(${JSON.stringify(fileURLToPath(MODULE))})`;
-  assert.equal(fresh(code(`await init(${octets}); await init();`)), 'NOT_INITIALISED\n2'.replace('2', fresh(code(`initSync(${octets});`)).split('\n')[1]));
-  assert.equal(fresh(code(`await init(new WebAssembly.Module(${octets}));`)).split('\n')[0], 'NOT_INITIALISED');
+    console.log(checkFilter('tcp') === undefined);
+    try { await dissect(new Uint8Array(14)) } catch (error) { console.log(error.code) }
+    await initCapture(octets('capture.wasm'));
+    console.log((await dissect(new Uint8Array(14))).layers[0].key);`;
+  const expected = 'NOT_INITIALISED\ntrue\nNOT_INITIALISED\neth';
+  assert.equal(fresh(code(`await init(octets('mirrorscope.wasm')); await init();`)), expected);
+  assert.equal(fresh(code(`initSync(octets('mirrorscope.wasm'));`)), expected);
+  assert.equal(fresh(code(`await init(new WebAssembly.Module(octets('mirrorscope.wasm')));`)), expected);
 });
 
-test('the module needs nothing from an operating system', () => {
-  const imports = WebAssembly.Module.imports(new WebAssembly.Module(readFileSync(MODULE)));
-  assert.deepEqual(imports.filter(({ module }) => module === 'env' || module.startsWith('wasi')), []);
+test('the modules need nothing from an operating system and name no folder of their builder', () => {
+  for (const name of ['mirrorscope.wasm', 'capture.wasm', 'reports.wasm']) {
+    const octets = readFileSync(new URL(name, DIST));
+    const imports = WebAssembly.Module.imports(new WebAssembly.Module(octets));
+    assert.deepEqual(imports.filter(({ module }) => module === 'env' || module.startsWith('wasi')), [], name);
+    assert.ok(!octets.includes('.cargo/registry'), name);
+  }
 });
 
 test('the command line prints, filters, and fails with a status and a hint', () => {
