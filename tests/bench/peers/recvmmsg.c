@@ -1,23 +1,16 @@
 /* The least that a receiver on a UDP socket does: recvmmsg with 64 datagrams a call, and nothing with them. With the
-   word `told` the kernel also tells who sent each and when it came, which nobody does without who decodes. With the word
-   `tap` the mirrored frame of each goes to a TAP device, found where it lies if nothing has an unusual length. Whoever writes an octet to its standard input is told how many datagrams there were. */
+   word `told` the kernel also tells who sent each and when it came, which nobody does without who decodes. Whoever writes an octet to its standard input is told how many datagrams there were. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <fcntl.h>
-#include <linux/if_tun.h>
-#include <net/if.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { BATCH = 64, DATAGRAM_LEN = 9216, CONTROL_LEN = 128, BUFFER_LEN = 64 << 20 };
-/* Geneve with GWLB's options, IPv4, UDP, VXLAN. */
-enum { TUNNELS_LEN = 8 + 32 + 20 + 8 + 8 };
 
 static char datagrams[BATCH][DATAGRAM_LEN];
 static struct iovec vectors[BATCH];
@@ -48,24 +41,8 @@ static void make_room(int told) {
   }
 }
 
-static int open_tap(int udp) {
-  struct ifreq request = {.ifr_name = "msbare", .ifr_flags = IFF_TAP | IFF_NO_PI};
-  int tap = open("/dev/net/tun", O_RDWR);
-  if (tap < 0 || ioctl(tap, TUNSETIFF, &request)) return -1;
-  request.ifr_flags = IFF_UP;
-  return ioctl(udp, SIOCSIFFLAGS, &request) ? -1 : tap;
-}
-
-static void hand_on(int tap, int received) {
-  for (int i = 0; i < received; i++) {
-    unsigned len = messages[i].msg_len;
-    if (len > TUNNELS_LEN && write(tap, datagrams[i] + TUNNELS_LEN, len - TUNNELS_LEN) < 0) perror("recvmmsg: tap");
-  }
-}
-
 int main(int argc, char **argv) {
-  const char *word = argc == 2 ? argv[1] : "";
-  int told = !strcmp(word, "told"), tap = -1, yes = 1;
+  int told = argc == 2 && !strcmp(argv[1], "told"), yes = 1;
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
   socklen_t address_len = sizeof address;
   int buffer_len = BUFFER_LEN, received;
@@ -77,10 +54,6 @@ int main(int argc, char **argv) {
   }
   if (setsockopt(udp, SOL_SOCKET, SO_RCVBUFFORCE, &buffer_len, sizeof buffer_len))
     setsockopt(udp, SOL_SOCKET, SO_RCVBUF, &buffer_len, sizeof buffer_len);
-  if (!strcmp(word, "tap") && (tap = open_tap(udp)) < 0) {
-    perror("recvmmsg: cannot make a TAP device");
-    return 1;
-  }
   if (told) setsockopt(udp, SOL_SOCKET, SO_TIMESTAMPNS, &yes, sizeof yes);
   for (int i = 0; i < BATCH; i++) vectors[i] = (struct iovec){datagrams[i], DATAGRAM_LEN};
   /* The pages are ours before anything is measured. */
@@ -92,7 +65,6 @@ int main(int argc, char **argv) {
   while ((received = recvmmsg(udp, messages, BATCH, MSG_WAITFORONE, NULL)) >= 0) {
     atomic_fetch_add_explicit(&count, received, memory_order_relaxed);
     if (told) make_room(told);
-    if (tap >= 0) hand_on(tap, received);
   }
   perror("recvmmsg");
   return 1;

@@ -31,7 +31,7 @@ Measures Mirrorscope beside its peers and prints tables in Markdown.
   cargo xtask bench              the contests: tcpdump, tshark, libpcap, capinfos, gopacket
   cargo xtask bench growth       cost and memory against flows, sessions, sizes
   cargo xtask bench instructions instructions a packet against what is recorded; --record to record anew
-  cargo xtask bench receive      a received packet in `serve`, beside loops that only receive; takes root
+  cargo xtask bench receive      a received packet in `serve`, beside loops that only receive; the ring takes root
   --rounds N                     rounds of each contest (5)
   --rate N, --packets N          packets a second, and a run, for `receive` (300,000; 1,000,000)
   --largest N                    packets of the largest capture for `growth` (1,000,000; its whole range: 10,000,000)

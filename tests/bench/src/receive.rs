@@ -6,10 +6,9 @@
 //! tokio's `recv_from`; both look at nothing. `recvmmsg` that is told who sent a datagram, and when it came, is what
 //! `serve` begins with; it decodes, counts sessions and follows flows meanwhile.
 //!
-//! There are two tables of it, because a receiver that is quicker sleeps more often, and falling asleep costs more than a
+//! There are two tables, because a receiver that is quicker sleeps more often, and falling asleep costs more than a
 //! packet does: at a rate, which is what a machine sees; and from a full buffer, where nobody sleeps and every call
-//! brings all that it can. A third shows frames on their way to a TAP device: there whole processes count, because
-//! `serve` has a thread for that. Ratios hold on a busy machine, nanoseconds do not. Ring and TAP take root.
+//! brings all that it can. Ratios hold on a busy machine, nanoseconds do not. The ring takes root.
 
 use std::{
     env, fs,
@@ -41,12 +40,10 @@ const BATCH: usize = 64;
 const BUFFER_LEN: usize = 64 << 20;
 /// Packets that every receiver's buffer has room for.
 const BACKLOG: u64 = 50_000;
-/// Frames a second that a TAP device takes from every receiver.
-const TAP_RATE: u64 = 100_000;
 /// Flows among which the packets are, and packets that are sent over and over.
 const FLOWS: &str = "20000";
 const TEMPLATES: &str = "100000";
-const RECEIVERS: &[Receiver] = &[
+const RECEIVERS: [Receiver; 6] = [
     Receiver::Bare,
     Receiver::Tokio,
     Receiver::Told,
@@ -54,7 +51,6 @@ const RECEIVERS: &[Receiver] = &[
     Receiver::Socket,
     Receiver::Ring,
 ];
-const TAPS: &[Receiver] = &[Receiver::BareTap, Receiver::Tap];
 
 /// What receives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,8 +61,6 @@ enum Receiver {
     AllAddresses,
     Socket,
     Ring,
-    BareTap,
-    Tap,
 }
 
 impl Receiver {
@@ -78,8 +72,6 @@ impl Receiver {
             Self::AllAddresses => "serve, as it comes",
             Self::Socket => "serve --listen ADDRESS",
             Self::Ring => "serve --receive ring",
-            Self::BareTap => "recvmmsg 64, written to a TAP",
-            Self::Tap => "serve --tap",
         }
     }
 }
@@ -116,52 +108,37 @@ enum Meanwhile {
 pub(crate) fn run(programs: Programs<'_>, load: Load) {
     let datagrams = datagrams(programs.mirrorscope);
     pin(0, 1);
-    let all =
-        |load, meanwhile| compare(programs, RECEIVERS, &["recvmmsg", "tokio"], &datagrams, load, meanwhile);
     println!("{} packets of a mirror at {} a second, {} rounds:\n", load.packets, load.rate, load.rounds);
-    let medians = all(load, Meanwhile::Receives);
+    let serve_ns = compare(programs, &datagrams, load, Meanwhile::Receives);
+    let backlog = Load { packets: BACKLOG, ..load };
     println!("\n{BACKLOG} packets that wait in the buffer, {} rounds:\n", load.rounds);
-    all(Load { packets: BACKLOG, ..load }, Meanwhile::Stands);
-    let tap = Load { rate: TAP_RATE, packets: load.packets / 4, ..load };
-    println!("\n{} frames to a TAP device at {TAP_RATE} a second, whole processes:\n", tap.packets);
-    compare(programs, TAPS, &["recvmmsg"], &datagrams, tap, Meanwhile::Receives);
-    let serve_ns = medians.iter().zip(RECEIVERS).find(|(_, receiver)| **receiver == Receiver::AllAddresses);
-    let saturation = 1e9 / serve_ns.map_or(f64::NAN, |(median, _)| *median);
+    compare(programs, &datagrams, backlog, Meanwhile::Stands);
+    let saturation = 1e9 / serve_ns;
     let half = Load { rate: (saturation / 2.0) as u64, packets: (saturation * 1.5) as u64, rounds: 1 };
     let lost = measure(programs, Receiver::AllAddresses, &datagrams, half, Meanwhile::Receives).lost;
     println!("\nAt {} a second, half of what one worker can do: {lost} of {} lost.", half.rate, half.packets);
 }
 
-/// Prints what each receiver takes, beside what the first ones do, which are called `bases`. Returns the medians:
-/// nanoseconds a packet.
-fn compare(
-    programs: Programs<'_>,
-    receivers: &[Receiver],
-    bases: &[&str],
-    datagrams: &[Vec<u8>],
-    load: Load,
-    meanwhile: Meanwhile,
-) -> Vec<f64> {
-    let mut costs = vec![Vec::new(); receivers.len()];
+/// Prints what each receiver takes, and returns what `serve` does as it comes: nanoseconds a packet.
+fn compare(programs: Programs<'_>, datagrams: &[Vec<u8>], load: Load, meanwhile: Meanwhile) -> f64 {
+    let mut costs = [const { Vec::new() }; RECEIVERS.len()];
     for _ in 0..load.rounds {
-        for (receiver, costs) in receivers.iter().zip(&mut costs) {
-            costs.push(measure(programs, *receiver, datagrams, load, meanwhile));
+        for (receiver, costs) in RECEIVERS.into_iter().zip(&mut costs) {
+            costs.push(measure(programs, receiver, datagrams, load, meanwhile));
         }
     }
-    let columns: String = bases.iter().map(|base| format!(" / {base} |")).collect();
-    println!("| receiver | ns a packet |{columns} sleeps / 1000 packets | lost |");
-    println!("|---|---:|{}---:|---:|", "---:|".repeat(bases.len()));
-    let medians = receivers.iter().zip(&costs).map(|(receiver, own)| {
+    println!("| receiver | ns a packet | / recvmmsg | / tokio | sleeps / 1000 packets | lost |");
+    println!("|---|---:|---:|---:|---:|---:|");
+    for (receiver, own) in RECEIVERS.into_iter().zip(&costs) {
         let nanoseconds = median(own.iter().map(Cost::ns));
-        let ratio = |base: &Vec<Cost>| median(own.iter().zip(base).map(|(own, base)| own.ns() / base.ns()));
-        let ratios: String =
-            costs.iter().take(bases.len()).map(|base| format!(" {:.2} |", ratio(base))).collect();
+        let [bare, tokio] =
+            [0, 1].map(|base| median(own.iter().zip(&costs[base]).map(|(own, base)| own.ns() / base.ns())));
         let sleeps = median(own.iter().map(|cost| cost.sleeps as f64 * 1000.0 / cost.received as f64));
         let lost: u64 = own.iter().map(|cost| cost.lost).sum();
-        println!("| {} | {nanoseconds:.0} |{ratios} {sleeps:.1} | {lost} |", receiver.title());
-        nanoseconds
-    });
-    medians.collect()
+        let title = receiver.title();
+        println!("| {title} | {nanoseconds:.0} | {bare:.2} | {tokio:.2} | {sleeps:.1} | {lost} |");
+    }
+    median(costs[3].iter().map(Cost::ns))
 }
 
 /// What one run cost.
@@ -216,17 +193,16 @@ struct Running {
     address: String,
     /// Where `serve` answers.
     api: Option<PathBuf>,
-    /// The thread that counts; `None` for the whole process.
-    thread: Option<&'static str>,
+    thread: String,
 }
 
 impl Running {
     fn start(programs: Programs<'_>, receiver: Receiver) -> Self {
         let api = env::temp_dir().join(format!("receive-cost-{}.sock", std::process::id()));
-        let serve = |listen: &str, words: &[&str]| {
+        let serve = |way: &str, listen: &str| {
             let mut command = Command::new(programs.mirrorscope);
             command.args(["serve", "--health", "none", "--workers", "1", "--listen", listen]);
-            command.args(words).args(["--api", &format!("unix:{}", api.display())]);
+            command.args(["--receive", way, "--api", &format!("unix:{}", api.display())]);
             command.stderr(Stdio::piped());
             command
         };
@@ -238,65 +214,45 @@ impl Running {
         tokio.arg(LOOP);
         let mut told = Command::new(programs.bare);
         told.arg("told");
-        let mut tap = Command::new(programs.bare);
-        tap.arg("tap");
         let (mut command, thread, api) = match receiver {
-            Receiver::Bare => (own(Command::new(programs.bare)), Some("recvmmsg"), None),
-            Receiver::Tokio => (own(tokio), Some("mirrorscope-ben"), None),
-            Receiver::Told => (own(told), Some("recvmmsg"), None),
-            Receiver::AllAddresses => (serve("[::]:0", &[]), Some("worker-0"), Some(api.clone())),
-            Receiver::Socket => (serve("127.0.0.1:0", &[]), Some("worker-0"), Some(api.clone())),
-            Receiver::Ring => {
-                (serve("127.0.0.1:0", &["--receive", "ring"]), Some("worker-0"), Some(api.clone()))
-            }
-            Receiver::BareTap => (own(tap), None, None),
-            Receiver::Tap => (serve("127.0.0.1:0", &["--tap", "mstap"]), None, Some(api.clone())),
+            Receiver::Bare => (own(Command::new(programs.bare)), "recvmmsg", None),
+            Receiver::Tokio => (own(tokio), "mirrorscope-ben", None),
+            Receiver::Told => (own(told), "recvmmsg", None),
+            Receiver::AllAddresses => (serve("socket", "[::]:0"), "worker-0", Some(api.clone())),
+            Receiver::Socket => (serve("socket", "127.0.0.1:0"), "worker-0", Some(api.clone())),
+            Receiver::Ring => (serve("ring", "127.0.0.1:0"), "worker-0", Some(api.clone())),
         };
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the receiver starts");
         let address = address(&mut child);
-        let running = Self { child, address, api, thread };
-        running.pin_to(0);
+        let running = Self { child, address, api, thread: thread.to_owned() };
+        pin(running.child.id() as i32, 0);
         running
     }
 
-    /// Nanoseconds that it has run.
+    /// Nanoseconds that the receiving thread has run.
     fn thread_ns(&self) -> u64 {
-        let ran = |task: PathBuf| {
-            let text = fs::read_to_string(task.join("schedstat")).expect("the kernel counts it");
-            text.split(' ').next().and_then(|number| number.parse::<u64>().ok()).expect("a number")
-        };
-        self.tasks().map(ran).sum()
+        let text = fs::read_to_string(self.task().join("schedstat")).expect("the kernel counts it");
+        text.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
     }
 
     /// Times that it gave the processor away of its own accord.
     fn sleeps(&self) -> u64 {
-        let slept = |task: PathBuf| {
-            let text = fs::read_to_string(task.join("status")).expect("the kernel counts it");
-            let number = text.split("\nvoluntary_ctxt_switches:").nth(1).and_then(|rest| rest.lines().next());
-            number.and_then(|number| number.trim().parse::<u64>().ok()).expect("a number")
-        };
-        self.tasks().map(slept).sum()
-    }
-
-    /// Each thread for itself: those that run already have the place of the sender, who started them.
-    fn pin_to(&self, processor: usize) {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
-        let numbers = tasks.filter_map(|task| task.ok()?.file_name().to_str()?.parse().ok());
-        numbers.for_each(|number| pin(number, processor));
+        let text = fs::read_to_string(self.task().join("status")).expect("the kernel counts it");
+        let number = text.split("\nvoluntary_ctxt_switches:").nth(1).and_then(|rest| rest.lines().next());
+        number.and_then(|number| number.trim().parse().ok()).expect("a number")
     }
 
     fn signal(&self, signal: Signal) {
         kill(Pid::from_raw(self.child.id() as i32), signal).expect("it runs");
     }
 
-    fn tasks(&self) -> impl Iterator<Item = PathBuf> {
+    fn task(&self) -> PathBuf {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("it runs");
-        let counts = |task: &PathBuf| {
-            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
-            self.thread.is_none_or(|thread| thread.starts_with(name.trim()))
+        let named = |task: &PathBuf| {
+            fs::read_to_string(task.join("comm")).is_ok_and(|name| self.thread.starts_with(name.trim()))
         };
-        tasks.filter_map(|task| Some(task.ok()?.path())).filter(counts)
+        tasks.filter_map(|task| Some(task.ok()?.path())).find(named).expect("the receiving thread")
     }
 
     /// Packets that it has received.
@@ -438,11 +394,11 @@ fn answer_with(received: &'static AtomicU64) {
 
 static RECEIVED: AtomicU64 = AtomicU64::new(0);
 
-/// Keeps a thread (0 for this one) to one processor, where there are two.
-fn pin(thread: i32, processor: usize) {
+/// Keeps a process (0 for this one) to one processor, where there are two.
+fn pin(process: i32, processor: usize) {
     let mut set = CpuSet::new();
     if set.set(processor).is_ok() {
         // With one processor only, or in a sandbox, it runs where it may.
-        let _ = sched_setaffinity(Pid::from_raw(thread), &set);
+        let _ = sched_setaffinity(Pid::from_raw(process), &set);
     }
 }

@@ -2,7 +2,7 @@
 import { For, Show } from 'solid-js';
 import type { Overview } from '../engine.js';
 import { hostTest, refine } from '../filter/refine.js';
-import { bytes, duration, number, percent, plain, short } from '../format.js';
+import { bytes, duration, number, percent, plain } from '../format.js';
 import { phase } from '../opened.js';
 import { isFiltering, overview } from '../shown.js';
 import { t } from '../text/index.js';
@@ -99,7 +99,7 @@ function Sizes(props: { of: Overview }) {
               <li>
                 <span class="column"><i style={{ height: `${(100 * size.packets) / largest()}%` }} /></span>
                 <button type="button" class="link num" title={t().filterBy(test())} onClick={() => refine(test())}>{size.from}</button>
-                <span class="num dim" title={number(size.packets)}>{short(size.packets)}</span>
+                <span class="num dim">{number(size.packets)}</span>
               </li>
             );
           }}

@@ -29,7 +29,7 @@ export function Reports() {
         )}
       </Report>
       <Report title={t().findings} answer={findings.answer()} error={findings.error()}>
-        {(answer) => <Printed title={t().findings} text={answer().text} wraps />}
+        {(answer) => <Printed title={t().findings} text={answer().text} />}
       </Report>
     </>
   );
@@ -48,4 +48,4 @@ function Report(props: { title: string; answer: AwsReport | undefined; error: un
 }
 
 /** The words that the program prints. */
-const Printed = (props: { title: string; text: string; wraps?: boolean }) => <pre class="report" classList={{ wraps: Boolean(props.wraps) }} tabindex="0" role="group" aria-label={props.title}>{props.text}</pre>;
+const Printed = (props: { title: string; text: string }) => <pre class="report" tabindex="0" role="group" aria-label={props.title}>{props.text}</pre>;
