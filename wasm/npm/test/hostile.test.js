@@ -5,7 +5,7 @@ import { Capture, checkFilter, completeFilter, Decoder, dissect, memoryBytes, Mi
 import { PING, random, SSM } from './captures.js';
 
 /** Inputs of the fuzz test; `MIRRORSCOPE_FUZZ=1000000` for a long run. */
-const INPUTS = Number(process.env.MIRRORSCOPE_FUZZ ?? 100_000);
+const INPUTS = Number(process.env.MIRRORSCOPE_FUZZ ?? 20_000);
 /** Inputs between two looks at the memory. */
 const ROUND = 10_000;
 /** As little as a decoder can be asked to keep, so that inputs and not allocations take the time. */
