@@ -110,7 +110,10 @@ async function browser() {
   const server = createServer((request, response) => {
     const name = request.url.slice(1);
     if (name === '') return response.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html>');
-    response.writeHead(200, { 'content-type': types[name.split('.').pop()] }).end(readFileSync(join(DIST, name)));
+    const type = types[name.split('.').pop()];
+    // A browser also asks for an icon.
+    if (!type || !existsSync(join(DIST, name))) return response.writeHead(404).end();
+    response.writeHead(200, { 'content-type': type }).end(readFileSync(join(DIST, name)));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   const open = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
