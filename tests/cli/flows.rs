@@ -7,8 +7,10 @@ use std::{
     process::Command,
 };
 
-use mirrorscope_core::{Decoder, LinkType, Packet, Record, flow::FlowOptions, layers::Layer};
-use mirrorscope_tests::{fixture, mirrorscope_bin, schema::Schema, shared_dir, skip, tool};
+use mirrorscope_core::{Decoder, LinkType, Packet, flow::FlowOptions, layers::Layer};
+use mirrorscope_tests::{
+    everything::record, fixture, mirrorscope_bin, schema::Schema, shared_dir, skip, tool,
+};
 use serde_json::Value;
 
 fn mirrorscope(arguments: &[&str]) -> String {
@@ -123,15 +125,7 @@ fn mirrored_at_both_ends(one: &[u8]) -> Vec<u8> {
 }
 
 fn from_other_end(data: &[u8]) -> Vec<u8> {
-    let record = Record {
-        number: 1,
-        timestamp_ns: 0,
-        interface: 0,
-        link_type: LinkType::ETHERNET,
-        original_len: data.len() as u32,
-        offset: 0,
-        data,
-    };
+    let record = record(LinkType::ETHERNET.0, data.len() as u32, data);
     let packet = Packet::decode(&Decoder::default(), record);
     let offset_of = |layer| {
         let place = packet.stack.layers().iter().rposition(|span| span.layer == layer);

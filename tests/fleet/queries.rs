@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use mirrorscope_core::{Decoder, LinkType, Packet, Record, layers::Layer};
-use mirrorscope_tests::workspace_root;
+use mirrorscope_core::{Decoder, LinkType, Packet, layers::Layer};
+use mirrorscope_tests::{everything::record, workspace_root};
 use serde_json::Value;
 
 use crate::{
@@ -42,15 +42,7 @@ fn records(capture: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 /// The record as the other end of the flow mirrors it, if it is IPv4: another VNI, the other machine's address, one
 /// router further on. And whether the mirrored machine of the record itself had sent it.
 fn from_other_end(data: &[u8]) -> Option<(Vec<u8>, bool)> {
-    let record = Record {
-        number: 1,
-        timestamp_ns: 0,
-        interface: 0,
-        link_type: LinkType::ETHERNET,
-        original_len: data.len() as u32,
-        offset: 0,
-        data,
-    };
+    let record = record(LinkType::ETHERNET.0, data.len() as u32, data);
     let packet = Packet::decode(&Decoder::default(), record);
     let layers = packet.stack.layers();
     let vxlan = layers.iter().find(|span| span.layer == Layer::Vxlan)?.offset as usize;
