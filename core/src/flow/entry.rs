@@ -4,7 +4,7 @@ use crate::sinks::sessions::Key as Session;
 
 use super::{
     arrival::Arrival,
-    idle::{Class, Neighbours},
+    idle::Class,
     key::{TCP, Tuple, Way},
     record::{DirectionRecord, EndReason, FlowRecord},
     service::{self, ServiceName},
@@ -19,7 +19,7 @@ pub(crate) const NOBODY: u16 = u16::MAX;
 /// A flow under observation.
 ///
 /// The time to count a packet is the time to fetch these lines from memory. So what every packet touches lies in
-/// three cache lines: the key and who spoke last, the counters of both directions, and where the TCP connection
+/// three cache lines: the key and who spoke last, the counters of its direction, and where the TCP connection
 /// stands. What few packets touch lies behind.
 #[derive(Clone, Debug)]
 #[repr(C, align(64))]
@@ -39,7 +39,6 @@ pub(crate) struct Flow {
     /// When payload was sent last.
     talked_ns: i64,
     pub(crate) connection: Connection,
-    pub(crate) neighbours: Neighbours,
     name: Option<Box<ServiceName>>,
     flow_cookie: u32,
     first_way: Way,
@@ -53,20 +52,21 @@ pub(crate) struct Flow {
 /// its connection go on.
 pub(crate) type Reported = [DirectionRecord; 2];
 
-/// What every packet counts for its direction: half a cache line.
+/// What packets count for their direction: a cache line.
 #[derive(Clone, Copy, Debug, Default)]
+#[repr(C, align(64))]
 struct Counters {
     packets: u64,
     bytes: u64,
     payload_bytes: u64,
+    first_ns: i64,
     last_ns: i64,
+    answers: Answers,
 }
 
-/// What few packets touch of a direction.
+/// What few packets count for their direction.
 #[derive(Clone, Copy, Debug, Default)]
 struct Rarities {
-    answers: Answers,
-    first_ns: i64,
     duplicates: u64,
     duplicate_bytes: u64,
     truncated: u64,
@@ -96,7 +96,6 @@ impl Flow {
             directions: [Counters::default(); 2],
             talked_ns: 0,
             connection: Connection::default(),
-            neighbours: Neighbours::default(),
             rarities: [Rarities::default(); 2],
             name: None,
             reported: None,
@@ -111,10 +110,9 @@ impl Flow {
     #[inline]
     pub(crate) fn observe(&mut self, arrival: &Arrival, payload: &[u8], observer: u8) {
         let Arrival { way, now_ns, .. } = *arrival;
-        let rarities = &mut self.rarities[way as usize];
-        self.directions[way as usize].count(arrival, rarities);
+        self.directions[way as usize].count(arrival);
         if arrival.is_truncated {
-            rarities.truncated += 1;
+            self.rarities[way as usize].truncated += 1;
         }
         self.last_ns = self.last_ns.max(now_ns);
         if !self.knows_cookie
@@ -143,7 +141,7 @@ impl Flow {
     fn hear(&mut self, way: Way, now_ns: i64) {
         if self.talker == Some(way.opposite()) {
             let waited_ns = now_ns.saturating_sub(self.talked_ns).max(0);
-            self.rarities[way as usize].answers.note(waited_ns as u64);
+            self.directions[way as usize].answers.note(waited_ns as u64);
         }
         (self.talker, self.talked_ns) = (Some(way), now_ns);
     }
@@ -190,9 +188,8 @@ impl Flow {
     /// Takes in what another session's observation of the same flow has counted.
     pub(crate) fn absorb(&mut self, other: &mut Self) {
         for at in 0..2 {
-            let (mine, theirs) = (&mut self.rarities[at], &other.rarities[at]);
-            self.directions[at].absorb(mine, &other.directions[at], theirs);
-            mine.absorb(theirs);
+            self.directions[at].absorb(&other.directions[at]);
+            self.rarities[at].absorb(&other.rarities[at]);
         }
         self.connection.absorb(&other.connection);
         if let Some(theirs) = other.reported.take() {
@@ -232,7 +229,7 @@ impl Flow {
     pub(crate) fn record(&self, session: impl Fn(u16) -> Session, end: Option<EndReason>) -> FlowRecord {
         let client = self.client();
         let server = client.opposite();
-        let answers = &self.rarities[server as usize].answers;
+        let answers = &self.directions[server as usize].answers;
         let [first, others @ ..] = self.sessions;
         let others = others.into_iter().filter(|other| *other != NOBODY);
         FlowRecord {
@@ -268,9 +265,9 @@ impl Flow {
     pub(crate) fn begin_news(&mut self) {
         let told = Way::BOTH.map(|way| self.direction(way));
         **self.reported.get_or_insert_default() = told;
-        self.directions = Default::default();
-        self.rarities =
-            self.rarities.map(|Rarities { answers, .. }| Rarities { answers, ..Default::default() });
+        self.directions =
+            self.directions.map(|Counters { answers, .. }| Counters { answers, ..Default::default() });
+        self.rarities = Default::default();
         self.connection.sides.iter_mut().for_each(|side| side.new_flags = 0);
     }
 
@@ -302,7 +299,7 @@ impl Flow {
             packets: counters.packets,
             bytes: counters.bytes,
             payload_bytes: counters.payload_bytes,
-            first_ns: rarities.first_ns,
+            first_ns: counters.first_ns,
             last_ns: counters.last_ns,
             duplicates: rarities.duplicates,
             duplicate_bytes: rarities.duplicate_bytes,
@@ -369,43 +366,35 @@ impl DirectionRecord {
 
 impl Counters {
     #[inline]
-    fn count(&mut self, arrival: &Arrival, rarities: &mut Rarities) {
-        let now_ns = arrival.now_ns;
-        if self.packets > 0 && now_ns >= self.last_ns {
-            self.last_ns = now_ns;
-        } else {
-            self.stretch(rarities, now_ns, now_ns);
-        }
+    fn count(&mut self, arrival: &Arrival) {
+        self.stretch(arrival.now_ns, arrival.now_ns);
         self.packets += 1;
         self.bytes += u64::from(arrival.wire_len);
         self.payload_bytes += u64::from(arrival.payload_len);
     }
 
-    fn absorb(&mut self, rarities: &mut Rarities, other: &Self, their_rarities: &Rarities) {
+    fn absorb(&mut self, other: &Self) {
         if other.packets > 0 {
-            self.stretch(rarities, their_rarities.first_ns, other.last_ns);
+            self.stretch(other.first_ns, other.last_ns);
         }
         self.packets += other.packets;
         self.bytes += other.bytes;
         self.payload_bytes += other.payload_bytes;
+        self.answers.absorb(&other.answers);
     }
 
-    /// Takes in the times of packets that are not counted yet. Never inlined: the compiler would read `rarities` for
-    /// every packet.
-    #[cold]
-    #[inline(never)]
-    fn stretch(&mut self, rarities: &mut Rarities, first_ns: i64, last_ns: i64) {
-        let times = (rarities.first_ns, self.last_ns);
-        (rarities.first_ns, self.last_ns) = match self.packets {
+    /// Takes in the times of packets that are not counted yet.
+    #[inline]
+    fn stretch(&mut self, first_ns: i64, last_ns: i64) {
+        (self.first_ns, self.last_ns) = match self.packets {
             0 => (first_ns, last_ns),
-            _ => (times.0.min(first_ns), times.1.max(last_ns)),
+            _ => (self.first_ns.min(first_ns), self.last_ns.max(last_ns)),
         };
     }
 }
 
 impl Rarities {
     fn absorb(&mut self, other: &Self) {
-        self.answers.absorb(&other.answers);
         self.duplicates += other.duplicates;
         self.duplicate_bytes += other.duplicate_bytes;
         self.truncated += other.truncated;
@@ -434,9 +423,9 @@ mod tests {
     #[test]
     fn what_a_packet_touches_lies_in_whole_cache_lines() {
         assert_eq!(offset_of!(Flow, directions), 64);
-        assert_eq!(offset_of!(Flow, talked_ns), 128);
+        assert_eq!(offset_of!(Flow, talked_ns), 192);
         let line_end = offset_of!(Flow, connection) + Connection::HOT_LEN;
-        assert!(line_end <= 192, "{line_end}");
+        assert!(line_end <= 256, "{line_end}");
         assert!(size_of::<Flow>() <= 448, "{}", size_of::<Flow>());
     }
 }

@@ -1,9 +1,10 @@
-//! Which flow was seen least recently: lists threaded through the slab, one for each idle timeout.
+//! Which flow was seen least recently: lists of slots, one for each idle timeout.
 //!
 //! A flow moves to the end of its list at most once a second, not with every packet, so that
-//! the order costs next to nothing and is true to a second.
+//! the order costs next to nothing and is true to a second. The links lie apart from the flows and close together:
+//! a move changes those of three flows, of which two have no packet.
 
-use super::slab::Slab;
+use super::entry::Flow;
 
 /// How exact the order of a list is: units of 2^30 ns, 1.07 s.
 const UNIT_BITS: u32 = 30;
@@ -28,74 +29,77 @@ impl Class {
 
 /// The slots of a flow's neighbours in its list.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Neighbours {
+struct Neighbours {
     before: u32,
     behind: u32,
-}
-
-impl Default for Neighbours {
-    fn default() -> Self {
-        Self { before: NOWHERE, behind: NOWHERE }
-    }
 }
 
 /// The lists of all classes.
 #[derive(Clone, Debug)]
 pub(crate) struct Idle {
+    /// First and last slot.
     lists: [(u32, u32); 3],
+    /// By slot.
+    neighbours: Vec<Neighbours>,
 }
 
 impl Default for Idle {
     fn default() -> Self {
-        Self { lists: [(NOWHERE, NOWHERE); 3] }
+        Self { lists: [(NOWHERE, NOWHERE); 3], neighbours: Vec::new() }
     }
 }
 
 impl Idle {
+    /// Octets that the links of one flow take, in a list that is half full and being copied to one of twice the size.
+    pub(crate) const LINKS_LEN: usize = size_of::<Neighbours>() * 3;
+
     /// The flow of a class that was seen least recently.
     pub(crate) fn first(&self, class: Class) -> Option<u32> {
         Some(self.lists[class as usize].0).filter(|slot| *slot != NOWHERE)
     }
 
     /// The flow behind `slot` in its list.
-    pub(crate) fn after(slab: &Slab, slot: u32) -> Option<u32> {
-        Some(slab[slot].neighbours.behind).filter(|slot| *slot != NOWHERE)
+    pub(crate) fn after(&self, slot: u32) -> Option<u32> {
+        Some(self.neighbours[slot as usize].behind).filter(|slot| *slot != NOWHERE)
     }
 
     /// Puts a flow at the end of a list; it must be in none.
-    pub(crate) fn push(&mut self, slab: &mut Slab, slot: u32, class: Class, now_ns: i64) {
-        let (first, last) = &mut self.lists[class as usize];
-        let flow = &mut slab[slot];
+    pub(crate) fn push(&mut self, flow: &mut Flow, slot: u32, class: Class, now_ns: i64) {
         (flow.listed, flow.class) = (unit(now_ns), class);
-        flow.neighbours = Neighbours { before: *last, behind: NOWHERE };
+        let (first, last) = &mut self.lists[class as usize];
+        let own = Neighbours { before: *last, behind: NOWHERE };
+        match self.neighbours.get_mut(slot as usize) {
+            Some(place) => *place = own,
+            // Slots are given out one after the other.
+            None => self.neighbours.push(own),
+        }
         match *last {
             NOWHERE => *first = slot,
-            before => slab[before].neighbours.behind = slot,
+            before => self.neighbours[before as usize].behind = slot,
         }
         *last = slot;
     }
 
-    /// Takes a flow out of its list.
-    pub(crate) fn remove(&mut self, slab: &mut Slab, slot: u32) {
-        let Neighbours { before, behind } = slab[slot].neighbours;
-        let (first, last) = &mut self.lists[slab[slot].class as usize];
+    /// Takes a flow of this class out of its list.
+    pub(crate) fn remove(&mut self, slot: u32, class: Class) {
+        let Neighbours { before, behind } = self.neighbours[slot as usize];
+        let (first, last) = &mut self.lists[class as usize];
         match before {
             NOWHERE => *first = behind,
-            before => slab[before].neighbours.behind = behind,
+            before => self.neighbours[before as usize].behind = behind,
         }
         match behind {
             NOWHERE => *last = before,
-            behind => slab[behind].neighbours.before = before,
+            behind => self.neighbours[behind as usize].before = before,
         }
     }
 
     /// Moves a flow to the end of the list of `class`, if it is in another or has not been moved for a while.
     #[inline]
-    pub(crate) fn touch(&mut self, slab: &mut Slab, slot: u32, class: Class, now_ns: i64) {
-        let flow = &slab[slot];
+    pub(crate) fn touch(&mut self, flow: &mut Flow, slot: u32, class: Class, now_ns: i64) {
         if flow.class != class || flow.listed != unit(now_ns) {
-            self.remove(slab, slot);
-            self.push(slab, slot, class, now_ns);
+            self.remove(slot, flow.class);
+            self.push(flow, slot, class, now_ns);
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::{
     duplicates,
     entry::{Flow, MAX_SESSIONS, Reported},
+    idle::Idle,
     index, service,
     tcp::MAX_HOLES,
 };
@@ -54,8 +55,8 @@ impl Default for FlowOptions {
 }
 
 impl FlowOptions {
-    /// Octets that one flow takes, without name, holes and reports: its slot, and its part of index and free list.
-    pub const FLOW_LEN: usize = size_of::<Flow>() + index::ENTRY_LEN + 2 * size_of::<u32>();
+    /// Octets that one flow takes, without name, holes and reports: its slot, and its part of index, lists and free list.
+    pub const FLOW_LEN: usize = size_of::<Flow>() + Idle::LINKS_LEN + index::ENTRY_LEN + 2 * size_of::<u32>();
 
     /// Octets that the table never exceeds, whatever packets come: every flow with the longest name and the most
     /// holes, which only TCP flows with loss have. Without them it is `max_flows` times [`FlowOptions::FLOW_LEN`]

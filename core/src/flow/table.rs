@@ -208,7 +208,7 @@ impl FlowTable {
     /// The flows that go on, without the packets that wait: TCP, then others, then closed connections, each seen least recently first.
     pub fn iter(&self) -> impl Iterator<Item = FlowRecord> {
         let slots = Class::ALL.into_iter().flat_map(|class| {
-            core::iter::successors(self.idle.first(class), |slot| Idle::after(&self.slab, *slot))
+            core::iter::successors(self.idle.first(class), |slot| self.idle.after(*slot))
         });
         slots.map(|slot| self.slab[slot].record(|session| self.sessions.key(session), None))
     }
@@ -363,9 +363,9 @@ impl FlowTable {
             TCP => Class::Tcp,
             _ => Class::Other,
         };
-        let number = flow.number;
-        self.idle.touch(&mut self.slab, slot, class, arrival.now_ns);
-        Placed { flow: Some(number), is_duplicate: false, is_retransmission }
+        self.idle.touch(flow, slot, class, arrival.now_ns);
+        let number = self.trace.is_some().then_some(flow.number);
+        Placed { flow: number, is_duplicate: false, is_retransmission }
     }
 
     fn sweep(&mut self, now_ns: i64, ended: &mut impl FnMut(FlowRecord)) {
@@ -432,7 +432,7 @@ impl FlowTable {
         }
         let slot = self.slab.insert(Flow::new(arrival, self.counters.flows as u32));
         let class = if arrival.tuple.protocol == TCP { Class::Tcp } else { Class::Other };
-        self.idle.push(&mut self.slab, slot, class, arrival.now_ns);
+        self.idle.push(&mut self.slab[slot], slot, class, arrival.now_ns);
         self.index.insert(arrival.index_hash(arrival.session), index::entry(slot, 0));
         self.counters.flows += 1;
         slot
@@ -456,7 +456,7 @@ impl FlowTable {
         for (place, session) in self.slab[slot].known_sessions() {
             self.index.remove(arrival::index_hash(tuple_hash, session), index::entry(slot, place));
         }
-        self.idle.remove(&mut self.slab, slot);
+        self.idle.remove(slot, self.slab[slot].class);
         self.slab.remove(slot);
     }
 
