@@ -39,6 +39,27 @@ pub(crate) struct Arrival {
 }
 
 impl Arrival {
+    /// One of which nothing is known yet.
+    pub(crate) const EMPTY: Self = Self {
+        tuple: Tuple::EMPTY,
+        way: Way::Up,
+        session: 0,
+        is_fragment: false,
+        is_truncated: false,
+        wire_len: 0,
+        payload_len: 0,
+        now_ns: 0,
+        tuple_hash: 0,
+        fingerprint: 0,
+        checksum: 0,
+        is_identified: false,
+        segment: None,
+        flow_cookie: None,
+        payload: (0, 0),
+        is_traced: true,
+        hint: None,
+    };
+
     #[inline]
     pub(crate) fn showing(&self) -> Showing {
         let Self { fingerprint, checksum, is_identified, .. } = *self;

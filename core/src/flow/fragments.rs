@@ -9,7 +9,11 @@ use std::collections::VecDeque;
 
 use foldhash::quality::FixedState;
 
-use super::{arrival::Arrival, key::Sighting, recent::Recent};
+use super::{
+    arrival::Arrival,
+    key::{Fragment, Sighting},
+    recent::Recent,
+};
 
 /// Fragmented packets that are remembered at a time.
 pub const MAX_FRAGMENTED_PACKETS: usize = 4096;
@@ -52,29 +56,29 @@ impl Fragments {
         Self { hasher, ports: None, held: VecDeque::new(), hold_ns: hold_ns.min(REASSEMBLY_NS) }
     }
 
-    /// Remembers the ports of a first fragment, and gives them to a later one. `None` for what is no fragment.
+    /// Remembers the ports of a first fragment, and gives them to a later one.
     #[cold]
-    pub(crate) fn resolve(
+    pub(crate) fn resolve<'a>(
         &mut self,
         session: u16,
-        sighting: &mut Sighting<'_>,
+        fragment: Fragment,
+        sighting: Sighting<'a>,
         now_ns: i64,
-    ) -> Option<Piece> {
-        let fragment = sighting.fragment?;
-        let Sighting { tuple, way, .. } = *sighting;
+    ) -> (Sighting<'a>, Piece) {
+        let Sighting { tuple, way, .. } = sighting;
         let (portless, portless_way) = tuple.with_ports(way, 0, 0);
         let packet = self.hasher.hash_one((session, portless, portless_way as u8, fragment.id));
         let ports = self.ports.get_or_insert_with(|| Recent::new(MAX_FRAGMENTED_PACKETS, REASSEMBLY_NS));
         if fragment.is_first {
             let value = [tuple.source_port(way), tuple.source_port(way.opposite())];
             ports.insert(packet, now_ns, value);
-            return Some(Piece::First(packet));
+            return (sighting, Piece::First(packet));
         }
         let Some([src_port, dst_port]) = ports.find(packet, now_ns).copied() else {
-            return Some(Piece::Lone(packet));
+            return (sighting, Piece::Lone(packet));
         };
-        (sighting.tuple, sighting.way) = tuple.with_ports(way, src_port, dst_port);
-        Some(Piece::Known)
+        let (tuple, way) = tuple.with_ports(way, src_port, dst_port);
+        (Sighting { tuple, way, ..sighting }, Piece::Known)
     }
 
     /// Lets a lone fragment wait. Gives the oldest that waits where there is no room for both.
@@ -107,7 +111,7 @@ impl Fragments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::flow::key::{Fragment, Tuple, UDP};
+    use crate::flow::key::{Tuple, UDP};
 
     fn piece(id: u32, is_first: bool) -> Sighting<'static> {
         let [src_port, dst_port] = if is_first { [5000, 53] } else { [0, 0] };
@@ -117,22 +121,33 @@ mod tests {
         Sighting { tuple, way, fragment, mark: 0, is_identified: true, transport: &[], transport_len: 0 }
     }
 
+    /// What a piece seen by a session at a time becomes.
+    fn resolve(
+        fragments: &mut Fragments,
+        session: u16,
+        piece: Sighting<'static>,
+        now_ns: i64,
+    ) -> (Sighting<'static>, Piece) {
+        fragments.resolve(session, piece.fragment.unwrap(), piece, now_ns)
+    }
+
     #[test]
     fn a_later_fragment_takes_the_ports_of_the_first() {
         let mut fragments = Fragments::new(FixedState::default(), REASSEMBLY_NS);
-        let (mut first, mut later) = (piece(7, true), piece(7, false));
-        assert!(matches!(fragments.resolve(0, &mut first, 0), Some(Piece::First(_))));
-        assert_eq!(fragments.resolve(0, &mut later, 1), Some(Piece::Known));
+        let first = piece(7, true);
+        assert!(matches!(resolve(&mut fragments, 0, first, 0).1, Piece::First(_)));
+        let (later, known) = resolve(&mut fragments, 0, piece(7, false), 1);
+        assert_eq!(known, Piece::Known);
         assert_eq!((later.tuple, later.way), (first.tuple, first.way));
     }
 
     #[test]
     fn another_id_another_session_or_a_late_piece_stays_without_ports() {
         let mut fragments = Fragments::new(FixedState::default(), REASSEMBLY_NS);
-        fragments.resolve(0, &mut piece(7, true), 0);
+        resolve(&mut fragments, 0, piece(7, true), 0);
         for (session, id, now_ns) in [(0, 8, 1), (1, 7, 1), (0, 7, REASSEMBLY_NS as i64 + 1)] {
-            let mut later = piece(id, false);
-            assert!(matches!(fragments.resolve(session, &mut later, now_ns), Some(Piece::Lone(_))));
+            let (later, lone) = resolve(&mut fragments, session, piece(id, false), now_ns);
+            assert!(matches!(lone, Piece::Lone(_)));
             assert_eq!(later.tuple.source_port(later.way), 0);
         }
     }

@@ -85,6 +85,10 @@ impl Hash for Tuple {
 }
 
 impl Tuple {
+    /// That of no packet.
+    pub(crate) const EMPTY: Self =
+        Self { addresses: [[0; 2]; 2], ports: [0; 2], protocol: 0, is_ipv6: false };
+
     /// The tuple of a packet from `src` to `dst`, and which way that is.
     #[inline]
     pub(crate) fn new(src: (IpAddr, u16), dst: (IpAddr, u16), protocol: u8) -> (Self, Way) {

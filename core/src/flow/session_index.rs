@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 
-use crate::sinks::sessions::Key as Session;
+use crate::{aws::mirror::MirrorIdentity, packet::Packet, sinks::sessions::Key as Session};
 
 /// Sessions that are told apart. Whoever can send packets can invent sessions; those beyond share the number 0.
 const MAX_SESSIONS: usize = (u16::MAX - 1) as usize;
@@ -30,14 +30,18 @@ impl SessionIndex {
         Self { hasher, numbers, keys: vec![Session::Overflow], recent }
     }
 
-    /// The number of a session, which is never `u16::MAX`.
+    /// The number of the session that a packet belongs to; it is never `u16::MAX`.
     #[inline]
-    pub(super) fn intern(&mut self, session: Session) -> u16 {
-        let at = recent_place(&session);
-        if self.recent[at].0 != session {
-            self.recent[at] = (session, self.number(session));
+    pub(super) fn of(&mut self, packet: &Packet<'_>) -> u16 {
+        let at = packet.mirror().map_or(0, |context| recent_place(&context.identity));
+        let (known, number) = &self.recent[at];
+        if known.counts(packet) {
+            return *number;
         }
-        self.recent[at].1
+        let session = Session::of(packet);
+        let number = self.number(session);
+        self.recent[at] = (session, number);
+        number
     }
 
     fn number(&mut self, session: Session) -> u16 {
@@ -65,8 +69,7 @@ impl SessionIndex {
 
 /// Below [`RECENT_LEN`]. Senders can choose sessions that share a place; those are looked up.
 #[inline]
-fn recent_place(session: &Session) -> usize {
-    let Session::Mirrored(identity) = session else { return 0 };
+fn recent_place(identity: &MirrorIdentity) -> usize {
     let source = match identity.source {
         IpAddr::V4(source) => source.to_bits(),
         IpAddr::V6(source) => source.to_bits() as u32,
@@ -105,10 +108,10 @@ mod tests {
         let mut index = SessionIndex::new(FixedState::default());
         let session = |number: u64| Session::Inline(Some(EndpointId(number)));
         let numbers: Vec<_> =
-            (1..=MAX_SESSIONS as u64 + 2).map(|number| index.intern(session(number))).collect();
+            (1..=MAX_SESSIONS as u64 + 2).map(|number| index.number(session(number))).collect();
         assert_eq!((numbers[0], numbers[1]), (1, 2));
         assert_eq!(numbers[MAX_SESSIONS - 1..], [u16::MAX - 1, 0, 0]);
-        assert_eq!(index.intern(session(2)), 2);
+        assert_eq!(index.number(session(2)), 2);
         assert_eq!((index.key(2), index.key(0)), (session(2), Session::Overflow));
     }
 }

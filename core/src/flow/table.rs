@@ -19,7 +19,7 @@ use core::{hash::BuildHasher, hint, mem};
 
 use foldhash::quality::FixedState;
 
-use crate::{packet::Packet, sinks::sessions::Key as Session};
+use crate::packet::Packet;
 
 use super::{
     arrival::{self, Arrival, Payloads},
@@ -240,7 +240,7 @@ impl FlowTable {
             self.counters.not_ip_bytes += u64::from(wire_len);
             return false;
         };
-        let session = self.sessions.intern(Session::of(packet));
+        let session = self.sessions.of(packet);
         let mut tuple_hash = self.tuple_hash(&sighting.tuple);
         // A later fragment looks the same whether its ports are known or not.
         let showing = match &self.duplicates {
@@ -248,57 +248,56 @@ impl FlowTable {
             _ => Showing::default(),
         };
         let mut piece = None;
-        if sighting.fragment.is_some() {
-            piece = self.fragments.resolve(session, &mut sighting, now_ns);
+        if let Some(fragment) = sighting.fragment {
+            let (resolved, found) = self.fragments.resolve(session, fragment, sighting, now_ns);
+            (sighting, piece) = (resolved, Some(found));
             tuple_hash = self.tuple_hash(&sighting.tuple);
         }
         let segment = arrival::segment(&sighting);
         let (payload_at, payload_len) = arrival::payload(&sighting, segment.as_ref());
-        let arrival = Arrival {
-            tuple: sighting.tuple,
-            way: sighting.way,
-            session,
-            is_fragment: sighting.fragment.is_some(),
-            is_truncated: packet.stack.is_truncated(),
-            wire_len,
-            payload_len,
-            now_ns,
-            tuple_hash,
-            fingerprint: showing.fingerprint,
-            checksum: showing.checksum,
-            is_identified: showing.is_identified,
-            segment,
-            flow_cookie: packet.gwlb().and_then(|gwlb| gwlb.flow_cookie),
-            payload: self.payloads.keep(&sighting, payload_at),
-            is_traced: true,
-            hint: None,
-        };
+        // Filled where it waits: a copy of what was only just written has to wait for that.
+        self.waiting.push(Arrival::EMPTY);
+        let Some(arrival) = self.waiting.last_mut() else { return false };
+        arrival.tuple = sighting.tuple;
+        arrival.way = sighting.way;
+        arrival.session = session;
+        arrival.is_fragment = piece.is_some();
+        arrival.is_truncated = packet.stack.is_truncated();
+        arrival.wire_len = wire_len;
+        arrival.payload_len = payload_len;
+        arrival.now_ns = now_ns;
+        arrival.tuple_hash = tuple_hash;
+        arrival.fingerprint = showing.fingerprint;
+        arrival.checksum = showing.checksum;
+        arrival.is_identified = showing.is_identified;
+        arrival.segment = segment;
+        arrival.flow_cookie = packet.gwlb().and_then(|gwlb| gwlb.flow_cookie);
+        arrival.payload = self.payloads.keep(&sighting, payload_at);
         match piece {
-            None => self.waiting.push(arrival),
-            Some(piece) => return self.put_together(piece, arrival),
+            None => true,
+            Some(piece) => self.put_together(piece),
         }
-        true
     }
 
-    /// Has a fragment wait to be counted, and with a first one those that waited for it. `false` for a later one
-    /// whose first one is missing.
+    /// Has those fragments wait to be counted too that waited for the one that came last, if it is a first one.
+    /// `false`, and it waits elsewhere, for a later one whose first one is missing.
     #[cold]
-    fn put_together(&mut self, piece: Piece, arrival: Arrival) -> bool {
+    fn put_together(&mut self, piece: Piece) -> bool {
+        let Self { fragments, waiting, .. } = self;
         match piece {
-            Piece::Known => self.waiting.push(arrival),
+            Piece::Known => {}
             Piece::First(packet) => {
-                self.waiting.push(arrival);
-                let Self { fragments, waiting, .. } = self;
+                let Some(arrival) = waiting.last().copied() else { return false };
                 let Arrival { tuple, way, tuple_hash, now_ns, .. } = arrival;
                 fragments.release(packet, now_ns, |held| {
                     waiting.push(Arrival { tuple, way, tuple_hash, ..held });
                 });
             }
             Piece::Lone(packet) => {
-                let held = Arrival { is_traced: false, ..arrival };
-                let given_up = self.fragments.hold(packet, held);
+                let Some(arrival) = waiting.pop() else { return false };
+                let given_up = fragments.hold(packet, Arrival { is_traced: false, ..arrival });
                 self.counters.lone_fragments += u64::from(given_up.is_some());
-                self.waiting.extend(given_up);
+                waiting.extend(given_up);
                 return false;
             }
         }

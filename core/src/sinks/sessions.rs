@@ -164,6 +164,19 @@ impl Key {
             Envelope::Bare => Self::Bare,
         }
     }
+
+    /// Whether this row counts `packet`: what comparing with [`Key::of`] tells, without making a key.
+    #[inline]
+    pub(crate) fn counts(&self, packet: &Packet<'_>) -> bool {
+        match (self, &packet.envelope) {
+            (Self::Mirrored(identity), Envelope::Mirrored(context)) => *identity == context.identity,
+            (Self::Inline(endpoint), Envelope::Inline(gwlb)) => {
+                *endpoint == gwlb.map(|gwlb| gwlb.endpoint_id)
+            }
+            (Self::Bare, Envelope::Bare) => true,
+            _ => false,
+        }
+    }
 }
 
 fn kind(key: &Key) -> u8 {
