@@ -324,7 +324,11 @@ impl FlowTable {
         }
         for arrival in waiting.iter() {
             if let Some(hint) = arrival.hint {
-                seen ^= self.slab[index::slot_and_place(hint).0].look_ahead(arrival.way);
+                let flow = &self.slab[index::slot_and_place(hint).0];
+                seen ^= flow.look_ahead(arrival.way);
+                if self.trace.is_some() {
+                    seen ^= u64::from(flow.number);
+                }
             }
         }
         // Without a use the compiler would leave the reading out.
