@@ -17,6 +17,8 @@ use super::socket;
 
 /// Datagrams that one call can bring.
 pub(crate) const BATCH: usize = 64;
+/// Datagrams that a call asks for at least.
+const LEAST_ASKED: usize = 8;
 /// Octets before each datagram that are free to be written: Ethernet, IPv6 and UDP headers.
 pub(crate) const HEADROOM_LEN: usize = 14 + 40 + 8;
 /// Octets of a datagram that are kept. GWLB's longest has 8568 less its outer headers; some were seen longer.
@@ -55,6 +57,8 @@ pub(crate) struct Receiver {
     own: Option<IpAddr>,
     /// Of the datagrams at hand, those that were handed out.
     given: usize,
+    /// Datagrams to ask for: twice as many as came last, because telling the kernel where each can go takes time too.
+    asked: usize,
     drops_seen: u32,
 }
 
@@ -84,6 +88,7 @@ impl Receiver {
             metas: Vec::with_capacity(BATCH),
             own,
             given: 0,
+            asked: LEAST_ASKED,
             drops_seen: 0,
         })
     }
@@ -108,7 +113,8 @@ impl Receiver {
         let (mut messages, mut vectors): ([libc::mmsghdr; BATCH], [libc::iovec; BATCH]) =
             unsafe { (mem::zeroed(), mem::zeroed()) };
         let (names, controls) = (&mut self.names, &mut self.controls);
-        for (index, slot) in self.slots.chunks_exact_mut(SLOT_LEN).enumerate() {
+        let asked = self.asked;
+        for (index, slot) in self.slots.chunks_exact_mut(SLOT_LEN).enumerate().take(asked) {
             let datagram = &mut slot[HEADROOM_LEN..];
             vectors[index] = libc::iovec { iov_base: datagram.as_mut_ptr().cast(), iov_len: datagram.len() };
             let header = &mut messages[index].msg_hdr;
@@ -126,11 +132,12 @@ impl Receiver {
             libc::recvmmsg(
                 self.socket.as_raw_fd(),
                 messages.as_mut_ptr(),
-                BATCH as libc::c_uint,
+                asked as libc::c_uint,
                 flags,
                 ptr::null_mut(),
             )
         };
+        self.asked = (usize::try_from(received).unwrap_or(0) * 2).clamp(LEAST_ASKED, BATCH);
         if received < 0 {
             return nothing_yet(io::Error::last_os_error());
         }

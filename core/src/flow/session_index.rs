@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use foldhash::quality::FixedState;
 use hashbrown::HashTable;
 
-use crate::{aws::mirror::MirrorIdentity, packet::Packet, sinks::sessions::Key as Session};
+use crate::{
+    packet::Packet,
+    sinks::sessions::{Key as Session, Recent},
+};
 
 /// Sessions that are told apart. Whoever can send packets can invent sessions; those beyond share the number 0.
 const MAX_SESSIONS: usize = (u16::MAX - 1) as usize;
-/// Sessions that are found without hashing: more than mostly mirror at a time.
-const RECENT_LEN: usize = 64;
 
 /// Numbers sessions in the order in which they are seen.
 #[derive(Clone, Debug)]
@@ -19,28 +20,24 @@ pub(super) struct SessionIndex {
     hasher: FixedState,
     numbers: HashTable<u16>,
     keys: Vec<Session>,
-    /// Sessions seen lately, each in the place that its VNI and source give it.
-    recent: Box<[(Session, u16); RECENT_LEN]>,
+    recent: Recent<u16>,
 }
 
 impl SessionIndex {
     pub(super) fn new(hasher: FixedState) -> Self {
         let numbers = HashTable::new();
-        let recent = Box::new([(Session::Overflow, 0); RECENT_LEN]);
-        Self { hasher, numbers, keys: vec![Session::Overflow], recent }
+        Self { hasher, numbers, keys: vec![Session::Overflow], recent: Recent::default() }
     }
 
     /// The number of the session that a packet belongs to; it is never `u16::MAX`.
     #[inline]
     pub(super) fn of(&mut self, packet: &Packet<'_>) -> u16 {
-        let at = packet.mirror().map_or(0, |context| recent_place(&context.identity));
-        let (known, number) = &self.recent[at];
-        if known.counts(packet) {
-            return *number;
+        if let Some(number) = self.recent.find(packet) {
+            return number;
         }
         let session = Session::of(packet);
         let number = self.number(session);
-        self.recent[at] = (session, number);
+        self.recent.note(packet, session, number);
         number
     }
 
@@ -65,18 +62,6 @@ impl SessionIndex {
     pub(super) fn key(&self, number: u16) -> Session {
         self.keys.get(usize::from(number)).copied().unwrap_or(Session::Overflow)
     }
-}
-
-/// Below [`RECENT_LEN`]. Senders can choose sessions that share a place; those are looked up.
-#[inline]
-fn recent_place(identity: &MirrorIdentity) -> usize {
-    let source = match identity.source {
-        IpAddr::V4(source) => source.to_bits(),
-        IpAddr::V6(source) => source.to_bits() as u32,
-    };
-    // The upper bits of a product depend on all bits of its factors.
-    let mixed = (identity.vni ^ source).wrapping_mul(0x9e37_79b9);
-    (mixed >> (u32::BITS - RECENT_LEN.ilog2())) as usize
 }
 
 /// As few steps as tell most sessions apart.

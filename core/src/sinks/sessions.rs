@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
+    net::IpAddr,
 };
 
 use foldhash::quality::FixedState;
@@ -59,16 +60,56 @@ pub struct Counters {
 pub struct Sessions {
     index: HashMap<Key, usize, FixedState>,
     rows: Vec<(Key, Counters)>,
-    /// Neighbouring packets mostly share their session.
+    recent: Recent<u32>,
     last: usize,
 }
 
 impl Default for Sessions {
-    /// The seed of the index is chance, so that nobody can choose sessions that collide; hashing itself is done for
-    /// nearly every packet where sessions alternate, and the standard library's takes longer than all else here.
+    /// The seed of the index is chance, so that nobody can choose sessions that collide.
     fn default() -> Self {
         let seed = RandomState::new().hash_one(0);
-        Self { index: HashMap::with_hasher(FixedState::with_seed(seed)), rows: Vec::new(), last: 0 }
+        let index = HashMap::with_hasher(FixedState::with_seed(seed));
+        Self { index, rows: Vec::new(), recent: Recent::default(), last: 0 }
+    }
+}
+
+/// What is known of sessions seen lately, each in the place that its VNI and source give it, so that the sessions
+/// that mostly mirror at a time are found without hashing.
+#[derive(Clone, Debug)]
+pub(crate) struct Recent<T>(Box<[(Key, T); RECENT_LEN]>);
+
+const RECENT_LEN: usize = 64;
+
+impl<T: Copy + Default> Default for Recent<T> {
+    fn default() -> Self {
+        Self(Box::new([(Key::Overflow, T::default()); RECENT_LEN]))
+    }
+}
+
+impl<T: Copy> Recent<T> {
+    /// What was noted of the session of this packet.
+    #[inline]
+    pub(crate) fn find(&self, packet: &Packet<'_>) -> Option<T> {
+        let (known, value) = &self.0[Self::place(packet)];
+        known.counts(packet).then_some(*value)
+    }
+
+    /// Notes it, in place of what was noted of another session there.
+    pub(crate) fn note(&mut self, packet: &Packet<'_>, key: Key, value: T) {
+        self.0[Self::place(packet)] = (key, value);
+    }
+
+    /// Below [`RECENT_LEN`]. Senders can choose sessions that share a place; those are not found.
+    #[inline]
+    fn place(packet: &Packet<'_>) -> usize {
+        let Some(context) = packet.mirror() else { return 0 };
+        let source = match context.identity.source {
+            IpAddr::V4(source) => source.to_bits(),
+            IpAddr::V6(source) => source.to_bits() as u32,
+        };
+        // The upper bits of a product depend on all bits of its factors.
+        let mixed = (context.identity.vni ^ source).wrapping_mul(0x9e37_79b9);
+        (mixed >> (u32::BITS - RECENT_LEN.ilog2())) as usize
     }
 }
 
@@ -76,8 +117,11 @@ impl Sessions {
     /// Counts one packet.
     #[inline]
     pub fn observe(&mut self, packet: &Packet<'_>) {
-        let key = Key::of(packet);
-        let row = self.row(key, packet.record.timestamp_ns);
+        let row = match self.recent.find(packet) {
+            Some(row) => row as usize,
+            None => self.find_row(packet),
+        };
+        self.last = row;
         let counters = &mut self.rows[row].1;
         counters.packets += 1;
         counters.bytes += u64::from(packet.subject_len());
@@ -87,18 +131,21 @@ impl Sessions {
         counters.undecodable += u64::from(packet.stack.stop().is_some() || packet.stack.layers().is_empty());
     }
 
-    #[inline]
+    #[cold]
+    fn find_row(&mut self, packet: &Packet<'_>) -> usize {
+        let key = Key::of(packet);
+        let row = self.row(key, packet.record.timestamp_ns);
+        self.recent.note(packet, key, row as u32);
+        row
+    }
+
     fn row(&mut self, key: Key, timestamp_ns: i64) -> usize {
-        if self.rows.get(self.last).is_some_and(|(known, _)| *known == key) {
-            return self.last;
-        }
         let is_full = self.rows.len() >= MAX_SESSIONS;
         let key = if is_full && !self.index.contains_key(&key) { Key::Overflow } else { key };
-        self.last = *self.index.entry(key).or_insert_with(|| {
+        *self.index.entry(key).or_insert_with(|| {
             self.rows.push((key, Counters::at(timestamp_ns)));
             self.rows.len() - 1
-        });
-        self.last
+        })
     }
 
     /// The rows in the order in which their first packets came.
