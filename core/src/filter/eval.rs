@@ -165,23 +165,24 @@ impl<'p> Walk<'p> {
     }
 
     /// Where a load reads. A constant negative index reads before the network header, one computed does not:
-    /// the machine adds constants in 32 bits when it is built, and registers without wrapping when it runs.
+    /// the machine adds constants in 32 bits when it is built, and registers without wrapping when it runs. Inside
+    /// Geneve the frame's own place is in a register, to which every index is added in 32 bits.
     fn load_at(&self, base: Base, index: &Arithmetic, scope: &Scope) -> Answer<u64> {
         let place = self.place(scope);
         let start = match base {
             Base::Link => place.header,
-            Base::Network => place.network,
+            Base::Network | Base::Ipv4Payload => place.network,
             Base::Ipv6Payload => place.network.saturating_add(40),
-            Base::Ipv4Payload => {
-                let header_len = self.frame.ipv4_header_len(&place)?;
-                let index = self.number(index)?.wrapping_add(header_len);
-                return Ok(u64::from(place.network) + u64::from(index));
-            }
         };
-        match index {
-            Arithmetic::Number(index) => Ok(u64::from(start.wrapping_add(*index))),
-            index => Ok(u64::from(start) + u64::from(self.number(index)?)),
+        let is_constant = matches!(index, Arithmetic::Number(_)) && base != Base::Ipv4Payload;
+        let mut index = self.number(index)?;
+        if base == Base::Ipv4Payload {
+            index = index.wrapping_add(self.frame.ipv4_header_len(&place)?);
         }
+        if is_constant || scope.is_in_geneve() {
+            return Ok(u64::from(start.wrapping_add(index)));
+        }
+        Ok(u64::from(start) + u64::from(index))
     }
 
     /// Geneve over IPv4 or IPv6, version 0; where the inner frame begins is kept for the tests to the right.

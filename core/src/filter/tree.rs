@@ -387,6 +387,12 @@ impl Scope {
         self.anchor == Anchor::Record && self.payload_len == 0 && self.labels_len == 0
     }
 
+    /// True where the place of the headers is known only with the packet.
+    #[must_use]
+    pub fn is_in_geneve(&self) -> bool {
+        matches!(self.anchor, Anchor::Geneve(_) | Anchor::PppInGeneve(_))
+    }
+
     /// True where the link header is PPP.
     #[must_use]
     pub fn is_ppp(&self) -> bool {
