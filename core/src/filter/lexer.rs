@@ -9,6 +9,7 @@ use std::net::Ipv6Addr;
 use std::ops::Range;
 
 use super::error::FilterError;
+use super::parser::shortened;
 use super::words::{self, Word};
 
 /// One token and where it stands.
@@ -113,7 +114,10 @@ fn next(rest: &str) -> Cut {
     let mac_len = mac.map_or(0, |(_, len)| len);
     let ipv6_len = ipv6.map_or(0, |(_, len)| len);
     if bogus_len > name_len.max(mac_len).max(ipv6_len) {
-        return Err((format!("`{}` is no Ethernet or IPv6 address", &rest[..bogus_len]), bogus_len));
+        return Err((
+            format!("`{}` is no Ethernet or IPv6 address", shortened(&rest[..bogus_len])),
+            bogus_len,
+        ));
     }
     if let Some((address, len)) = ipv6
         && len > name_len.max(mac_len)
@@ -279,8 +283,10 @@ fn colons_len(rest: &[u8]) -> usize {
     let (mut at, mut groups) = (0, 0);
     loop {
         let digits = rest[at..].iter().take(3).take_while(|b| b.is_ascii_hexdigit()).count();
-        let colons = rest[at + digits..].iter().take_while(|b| **b == b':').count();
-        if !(1..=2).contains(&digits) || colons == 0 {
+        // Colons are looked for behind digits only, or each of very many would be counted from all before it.
+        let has_digits = (1..=2).contains(&digits);
+        let colons = rest[at + digits..].iter().take_while(|b| has_digits && **b == b':').count();
+        if colons == 0 {
             return if groups >= 2 { at } else { 0 };
         }
         at += digits + colons;

@@ -403,4 +403,71 @@ mod tests {
         let nested = format!("{}tcp{}", "(".repeat(MAX_DEPTH), ")".repeat(MAX_DEPTH));
         assert!(chooses(&nested, SYN), "as deep as is allowed");
     }
+
+    /// Texts of nearly `len` octets, each hard on another part of the lexer, the parser or the errors.
+    fn hostile_texts(len: usize) -> Vec<String> {
+        let pieces = [
+            ("", "(", ""),
+            ("", "not ", "tcp"),
+            ("", "!", "tcp"),
+            ("", "1+", "1 = 1"),
+            ("len", " + len", " = 1"),
+            ("", "1 % ", "1 = 1"),
+            ("", "-", "1 = 1"),
+            ("", "ip[", "0] = 1"),
+            ("", "outer (", "tcp"),
+            ("tcp", " or tcp", ""),
+            ("port 1", " or 2", ""),
+            ("host 1.1.1.1", " or 1.1.1.1", ""),
+            ("", "vlan and ", "tcp"),
+            ("", "mpls and ", "ip"),
+            ("", "geneve and ", "ip"),
+            ("tcp", "\0", ""),
+            ("", "é", ""),
+            ("host ", "\u{202e}", ""),
+            ("tcp and ", "👩‍👩‍👧", ""),
+            ("", "x", ""),
+            ("tcp ", "9", ""),
+            ("port ", "9", ""),
+            ("len = 0x", "f", ""),
+            ("vni ", "0", "1 x"),
+            ("port ", "0", "-1"),
+            ("net ", "0", ".256"),
+            ("proto \\", "x", ""),
+            ("endpoint ", "f", ""),
+            ("host ", ":", ""),
+            ("host 1", ":", "1"),
+            ("", "1:", ""),
+            ("", "1::", ""),
+            ("", "a:b:", "z"),
+            ("", "::1 ", ""),
+            ("", "1.", ""),
+            ("", "a-", ""),
+            ("a", "-", "!"),
+            ("", "a- ", ""),
+            ("", "00:11:22:33:44:5", ""),
+            ("", "\\", ""),
+            ("", "\\x ", ""),
+            ("", "\u{0}\n", ""),
+        ];
+        let text = |(first, again, last): (&str, &str, &str)| {
+            let times = len.saturating_sub(first.len() + last.len()) / again.len();
+            format!("{first}{}{last}", again.repeat(times))
+        };
+        pieces.map(text).to_vec()
+    }
+
+    #[test]
+    fn every_hostile_text_is_refused_in_a_few_short_lines() {
+        for text in hostile_texts(MAX_TEXT_LEN).into_iter().chain(hostile_texts(1 << 20)) {
+            let shown: String = text.chars().take(12).collect();
+            let error = Filter::parse(&text).expect_err(&shown);
+            assert!(error.message.len() < 300, "{shown}: {}", error.message.len());
+            assert!(text.get(error.span.clone()).is_some(), "{shown}");
+            let rendered = error.render(&text);
+            assert_eq!(rendered.lines().count(), 3, "{shown}");
+            assert!(rendered.chars().count() < 800, "{shown}: {}", rendered.chars().count());
+            complete(&text, text.len(), &Seen::default());
+        }
+    }
 }

@@ -494,10 +494,10 @@ impl<'t> Parser<'t> {
                 error.did_you_mean(nearest(text, fitting).or_else(|| nearest(text, usable_words())))
             }
             Kind::Number(_) | Kind::Dotted | Kind::Ipv6(_) | Kind::Mac(_) => {
-                FilterError::new(format!("`{text}` stands where {wanted} should"), span)
+                FilterError::new(format!("`{}` stands where {wanted} should", shortened(text)), span)
                     .suggest("a value needs a word before it, as in `host 10.0.0.1` or `port 80`")
             }
-            _ => FilterError::new(format!("`{text}` stands where {wanted} should"), span),
+            _ => FilterError::new(format!("`{}` stands where {wanted} should", shortened(text)), span),
         }
     }
 

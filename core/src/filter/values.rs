@@ -86,11 +86,11 @@ impl Parser<'_> {
     fn dotted(&mut self) -> Parsed<(u32, u32)> {
         let text = self.token_text();
         self.advance();
+        let refusal = || self.before(&format!("`{}` is no IPv4 address", shortened(text)));
         let mut address = 0u32;
         let mut octets = 0;
         for part in text.split('.') {
-            let octet =
-                part.parse::<u8>().map_err(|_| self.before(&format!("`{text}` is no IPv4 address")))?;
+            let octet = part.parse::<u8>().map_err(|_| refusal())?;
             address = address << 8 | u32::from(octet);
             octets += 1;
         }
@@ -160,7 +160,7 @@ impl Parser<'_> {
     fn unknown_port(&self, name: &str) -> FilterError {
         let error = self.before(&format!("unknown port `{}`", shortened(name)));
         if port_range(name).is_some() {
-            return error.suggest(format!("did you mean `portrange {name}`?"));
+            return error.suggest(format!("did you mean `portrange {}`?", shortened(name)));
         }
         let known = names::PORTS.iter().map(|(name, ..)| *name).chain(usable_words());
         error.suggest("give its number").did_you_mean(nearest(name, known))
