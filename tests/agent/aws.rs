@@ -110,6 +110,51 @@ fn broken_json_is_named_with_file_line_and_column() {
 }
 
 #[test]
+fn hostile_json_is_named_with_its_file_in_a_few_short_lines() {
+    let in_filters = |inside: &[u8]| [b"{\"TrafficMirrorFilters\":[", inside].concat();
+    let utf16: Vec<u8> = "\u{feff}{}".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let in_rule = [&b"{\"IngressFilterRules\":[{\"RuleNumber\":"[..], &b"9".repeat(10_000_000)].concat();
+    for (name, content, said) in [
+        ("lists", b"[".repeat(10_000_000), "the file holds a list"),
+        ("deep", in_filters(&b"{\"Unknown\":[".repeat(1_000_000)), "line 1, column"),
+        ("number", in_filters(&in_rule), "line 1, column"),
+        (
+            "text",
+            in_filters(&[&b"{\"Description\":\""[..], &b"x".repeat(100_000_000)].concat()),
+            "line 1, column",
+        ),
+        ("utf8", in_filters(b"{\"TrafficMirrorFilterId\":\"\xff\xfe\"}]}"), "not UTF-8"),
+        ("utf16", utf16, "UTF-16"),
+        ("nul", vec![0; 10_000_000], "line 1, column 1"),
+        ("surrogate", in_filters(b"{\"TrafficMirrorFilterId\":\"\\ud800\"}]}"), "line 1, column"),
+    ] {
+        let file = temporary(&format!("hostile-{name}.json"), &content);
+        let file = file.to_str().expect("a path in UTF-8");
+        for args in
+            [&["aws", "lint", "--filters", file][..], &["aws", "explain", &path(SSM), "--filters", file]]
+        {
+            let output = run(args);
+            let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(2), "{name}: {complaint}");
+            assert!(complaint.contains(said) && complaint.contains(file), "{name}: {complaint}");
+            assert!(complaint.len() < 1_000 && output.stdout.is_empty(), "{name}: {}", complaint.len());
+        }
+        fs::remove_file(file).expect("the file was ours");
+    }
+}
+
+/// A text may be as long as the file; what is printed of it is not.
+#[test]
+fn a_text_of_a_hundred_megabytes_is_cut_where_it_is_printed() {
+    let id = "x".repeat(100_000_000);
+    let json = format!(r#"{{"TrafficMirrorFilters":[{{"TrafficMirrorFilterId":"{id}"}}]}}"#);
+    let file = temporary("hostile-id.json", json.as_bytes());
+    let output = run(&["aws", "lint", "--filters", file.to_str().expect("a path in UTF-8")]);
+    fs::remove_file(file).expect("the file was ours");
+    assert!(output.stdout.len() < 10_000 && output.stderr.len() < 1_000, "{}", output.stdout.len());
+}
+
+#[test]
 fn one_bad_value_is_a_finding_and_the_rest_of_the_file_is_checked_and_explained() {
     let text = fs::read_to_string(describe("traffic-mirror-filters")).expect("the sample");
     let broken = text.replacen("\"Protocol\": 6", "\"Protocol\": 300", 1);

@@ -222,6 +222,35 @@ fn a_strangers_page_is_refused_and_a_socket_file_is_open_to_its_owner() {
 }
 
 /// `cargo xtask test` installs it and says where.
+/// Each octet but the harmless ones as `%XX`.
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|octet| format!("%{octet:02x}")).collect()
+}
+
+#[test]
+fn a_hostile_filter_is_refused_and_the_agent_goes_on() {
+    let agent = Agent::start("");
+    let ask = |path: &str, filter: &str| agent.get(&format!("{path}?filter={}", percent_encoded(filter)));
+    for path in ["/v1/flows", "/v1/capture"] {
+        for filter in ["(", "not ", "1+", "\0", "é\u{202e}", "x", "9", "host ::", "1:", "geneve and "] {
+            let (status, answer) = ask(path, &filter.repeat(5_000 / filter.len()));
+            assert_eq!(status, 400, "{path} {filter}: {answer}");
+            assert!(answer.len() < 2_000, "{path} {filter}: {} octets", answer.len());
+        }
+        // More than any request may have: the agent need not wait for all of it.
+        let mut stream = TcpStream::connect(&agent.api).unwrap();
+        let _ = write!(stream, "GET {path}?filter={} HTTP/1.1\r\n\r\n", "x".repeat(1 << 20));
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 4"), "{}", answer.escape_ascii());
+        assert_eq!(agent.get(&format!("{path}?filter=tcp%ff%fe")).0, 400);
+    }
+    let (status, answer) = ask("/v1/flows", "prot 53");
+    assert_eq!(status, 400);
+    assert!(answer.contains("did you mean `port`?"), "{answer}");
+    assert_eq!(ask("/v1/flows", "port 53").0, 200);
+}
+
 fn schemathesis() -> Option<PathBuf> {
     env::var_os("MIRRORSCOPE_SCHEMATHESIS").map(PathBuf::from).or_else(|| tool("schemathesis"))
 }
