@@ -80,6 +80,26 @@ fn the_same_seed_writes_the_same_file_and_another_does_not() {
 }
 
 #[test]
+fn there_are_as_many_flows_as_asked_for_and_packets_enough_for_them() {
+    let path = scratch("many-flows.pcap");
+    let path = path.to_str().unwrap();
+    // More than the packets that are made where nothing is said, and than the hosts and ports of one kind.
+    let (report, _) = send(&format!("--generate --small --flows 150000 -w {path}"));
+    assert_eq!(report["sent"], 150_000);
+    let output = mirrorscope(["flows", "--json", "--max-flows", "200000", path]);
+    assert_eq!(lines(&output).len(), 150_000);
+    let (report, _) = send(&format!("--generate --packets 30 -w {path}"));
+    assert_eq!(report["sent"], 30);
+    assert_eq!(lines(&mirrorscope(["flows", "--json", path])).len(), 30);
+
+    let (_, output) = send(&format!("--generate --flows 31 --packets 30 -w {path}"));
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("31 flows cannot be made of 30 packets"), "{message}");
+    assert!(message.contains("--packets 31 or more"), "{message}");
+}
+
+#[test]
 fn others_read_the_same_packets_and_vnis() {
     let path = scratch("others.pcap");
     let path = path.to_str().unwrap();

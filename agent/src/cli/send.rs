@@ -46,13 +46,15 @@ pub(super) struct Args {
     #[arg(long)]
     generate: bool,
 
-    /// With --generate: number of flows
-    #[arg(long, value_name = "N", default_value_t = 1_000, requires = "generate")]
-    flows: u64,
+    /// With --generate: number of flows, no two of a session with the same addresses, protocol and ports; 1000 unless
+    /// given
+    #[arg(long, value_name = "N", requires = "generate")]
+    flows: Option<u64>,
 
-    /// With --generate: number of packets
-    #[arg(long, value_name = "N", default_value_t = 100_000, requires = "generate")]
-    packets: u64,
+    /// With --generate: number of packets, of which every flow has one at least; 100000 unless given, or as many as
+    /// flows
+    #[arg(long, value_name = "N", requires = "generate")]
+    packets: Option<u64>,
 
     /// With --generate: the smallest packets instead of an Internet mix
     #[arg(long, requires = "generate")]
@@ -189,7 +191,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 impl Args {
     fn plan(&self) -> Result<Plan, Failure> {
         Ok(Plan {
-            source: self.source(),
+            source: self.source()?,
             network: self.network()?,
             inline_share: self.inline,
             seed: self.seed,
@@ -211,20 +213,27 @@ impl Args {
         })
     }
 
-    fn source(&self) -> Source {
-        match &self.file {
-            Some(path) => Source::Capture(path.clone()),
-            None => Source::Generated(GeneratorOptions {
-                flows: self.flows,
-                packets: self.packets,
-                rate: self.rate.unwrap_or(GeneratorOptions::default().rate),
-                seed: self.seed,
-                sizes: if self.small { Sizes::Small } else { Sizes::Imix },
-                ipv6_share: self.ipv6,
-                vlan_share: self.vlan,
-                inline_share: self.inline,
-            }),
+    fn source(&self) -> Result<Source, Failure> {
+        if let Some(path) = &self.file {
+            return Ok(Source::Capture(path.clone()));
         }
+        let usual = GeneratorOptions::default();
+        let packets = self.packets.unwrap_or(usual.packets.max(self.flows.unwrap_or_default()));
+        let flows = self.flows.unwrap_or(usual.flows.min(packets));
+        if flows > packets {
+            return Err(Failure::new(format_args!("{flows} flows cannot be made of {packets} packets"))
+                .hint(format_args!("every flow has a packet at least: give --packets {flows} or more")));
+        }
+        Ok(Source::Generated(GeneratorOptions {
+            flows,
+            packets,
+            rate: self.rate.unwrap_or(usual.rate),
+            seed: self.seed,
+            sizes: if self.small { Sizes::Small } else { Sizes::Imix },
+            ipv6_share: self.ipv6,
+            vlan_share: self.vlan,
+            inline_share: self.inline,
+        }))
     }
 
     fn network(&self) -> Result<NetworkOptions, Failure> {

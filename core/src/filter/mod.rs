@@ -467,7 +467,7 @@ mod tests {
             let rendered = error.render(&text);
             assert_eq!(rendered.lines().count(), 3, "{shown}");
             assert!(rendered.chars().count() < 800, "{shown}: {}", rendered.chars().count());
-            complete(&text, text.len(), &Seen::default());
+            assert!(complete(&text, text.len(), &Seen::default()).len() <= MAX_COMPLETIONS, "{shown}");
         }
     }
 }

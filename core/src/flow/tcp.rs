@@ -8,7 +8,8 @@
 //! receiver got it and the capture did not, which is the mirror's loss. Against Wireshark's analysis:
 //! - both call a segment behind the highest sequence number a retransmission unless it may have been overtaken;
 //!   Wireshark decides by time alone (round trip, or 3 ms), we also ask whether its octets fill a hole: octets that
-//!   were seen before are never "out of order";
+//!   were seen before are never "out of order", and those that were not are never sent again only because they were
+//!   acknowledged first (Wireshark's "spurious retransmission"), which happens where the capture mixes directions;
 //! - Wireshark counts segments before which something is missing, we count the octets that are missing.
 
 use super::{

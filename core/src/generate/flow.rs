@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::{GeneratorOptions, Sizes};
+use super::{GeneratorOptions, Sizes, frame::REMOTE_IPV4_MASK};
 use crate::encap::{Network, mix};
 
 /// Client ports of a session before the remote address must change to keep flows distinct.
@@ -40,13 +40,13 @@ pub(super) enum Kind {
 }
 
 impl Spec {
-    /// The flow with this number. Flows of a session differ in client port or remote host.
+    /// The flow with this number. Flows of a session differ in client port or remote host, and pings, which have no
+    /// ports, in the host.
     pub(super) fn new(index: u64, network: &Network, options: &GeneratorOptions) -> Self {
         let sessions = network.sessions().len() as u64;
         let (session, place) = (index % sessions, index / sessions);
-        let (port, round) = (place % CLIENT_PORTS, place / CLIENT_PORTS);
         let mut chance = Rng::with_seed(mix(options.seed ^ mix(index)));
-        let kind = kind(&mut chance, round);
+        let kind = kind(&mut chance, place);
         Self {
             kind,
             session,
@@ -55,23 +55,31 @@ impl Spec {
             inline: chance.f64() < options.inline_share,
             // The resolver answers the interface, never the other way round.
             local_is_client: chance.u8(0..3) > 0 || kind == Kind::Dns,
-            client_port: (FIRST_CLIENT_PORT + port) as u16,
+            client_port: (FIRST_CLIENT_PORT + place % CLIENT_PORTS) as u16,
             server_port: server_port(kind, &mut chance),
-            remote: (round << 8) as u32 | u32::from(chance.u8(..)),
+            remote: remote(kind, place, chance.u8(..)),
             weight: weight(kind, &mut chance),
         }
     }
 }
 
-fn kind(chance: &mut Rng, round: u64) -> Kind {
+fn kind(chance: &mut Rng, place: u64) -> Kind {
     match chance.u8(0..100) {
         0..48 => Kind::Tls,
         48..66 => Kind::Http,
         66..80 => Kind::OtherTcp,
         // There is but one resolver, so its flows are distinct only while client ports last.
-        80..90 if round == 0 => Kind::Dns,
-        80..95 => Kind::OtherUdp,
-        _ => Kind::Ping,
+        80..90 if place < CLIENT_PORTS => Kind::Dns,
+        95.. if place <= u64::from(REMOTE_IPV4_MASK) => Kind::Ping,
+        _ => Kind::OtherUdp,
+    }
+}
+
+/// Number of the host at the other end: one of a round's 256, but one of its own for each ping.
+fn remote(kind: Kind, place: u64, host: u8) -> u32 {
+    match kind {
+        Kind::Ping => place as u32,
+        _ => ((place / CLIENT_PORTS) << 8) as u32 | u32::from(host),
     }
 }
 
