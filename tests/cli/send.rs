@@ -224,6 +224,30 @@ fn nothing_is_sent_beyond_loopback_without_the_address_said_twice() {
 }
 
 #[test]
+fn what_would_mean_nothing_is_refused_and_said() {
+    let path = scratch("plain.pcap");
+    let path = path.to_str().unwrap();
+    send(&format!("--generate --packets 10 -w {path}"));
+    let refusals = [
+        // Options of made-up traffic beside a capture.
+        (format!("{path} --flows 5 -w -"), "cannot be used with"),
+        (format!("{path} --ipv6 0.5 -w -"), "cannot be used with"),
+        ("--generate --flows 0 -w -".to_owned(), "--flows"),
+        ("--generate --loss 1.1 -w -".to_owned(), "a share is from 0 to 1"),
+        ("--generate --to 127.0.0.1:0".to_owned(), "port 0"),
+        ("--generate --to localhost".to_owned(), "not an IP address"),
+        // They would seem to come back, because the sender listens where it sends to.
+        ("--generate --inline 0.5 --to 127.0.0.1 --from 127.0.0.1".to_owned(), "to itself"),
+    ];
+    for (words, said) in refusals {
+        let (report, output) = send(&words);
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((report, output.status.code()), (Value::Null, Some(1)), "{words}: {message}");
+        assert!(message.contains(said), "{words}: {message}");
+    }
+}
+
+#[test]
 fn sessions_whose_vnis_would_not_fit_are_refused() {
     let (_, output) = send("--generate --count 1 --vni 16777215 --sessions 2 -w -");
     let message = String::from_utf8_lossy(&output.stderr);
@@ -353,6 +377,20 @@ fn what_gwlb_would_drop_is_found() {
         assert!(report["returned"][count].as_u64().unwrap() > 40, "{count}: {report}");
         assert_eq!(report["returned"]["intact"], 0, "{count}: {report}");
     }
+}
+
+#[test]
+fn packets_damaged_on_purpose_may_come_back_as_they_were_sent() {
+    let appliance = Appliance::start(Ipv4Addr::new(127, 0, 1, 7), Habit::Right);
+    let faults = "--corrupt 0.2 --duplicate 0.1 --reorder 0.1 --loss 0.1";
+    let shape = "--generate --small --packets 300 --flows 20 --inline 1 --rate 2000 --wait 0.5";
+    let (report, output) = send(&format!("{shape} {faults} --to {} --from 127.0.2.7", appliance.to));
+    let returned = &report["returned"];
+    assert_eq!(output.status.code(), Some(0), "{report}");
+    assert_eq!(returned["expected"], returned["intact"], "{report}");
+    assert_eq!((&returned["lost"], &returned["unknown"]), (&0.into(), &0.into()), "{report}");
+    assert!(returned["damaged"].as_u64().unwrap() > 20, "{report}");
+    assert!(report["faults"]["lost"].as_u64().unwrap() > 10, "{report}");
 }
 
 #[test]

@@ -48,24 +48,24 @@ pub(super) struct Args {
 
     /// With --generate: number of flows, no two of a session with the same addresses, protocol and ports; 1000 unless
     /// given
-    #[arg(long, value_name = "N", requires = "generate")]
+    #[arg(long, value_name = "N", conflicts_with = "file", value_parser = clap::value_parser!(u64).range(1..))]
     flows: Option<u64>,
 
     /// With --generate: number of packets, of which every flow has one at least; 100000 unless given, or as many as
     /// flows
-    #[arg(long, value_name = "N", requires = "generate")]
+    #[arg(long, value_name = "N", conflicts_with = "file")]
     packets: Option<u64>,
 
     /// With --generate: the smallest packets instead of an Internet mix
-    #[arg(long, requires = "generate")]
+    #[arg(long, conflicts_with = "file")]
     small: bool,
 
     /// With --generate: share of flows that are IPv6
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, requires = "generate")]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, conflicts_with = "file")]
     ipv6: f64,
 
     /// With --generate: share of flows with a VLAN tag
-    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, requires = "generate")]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share, conflicts_with = "file")]
     vlan: f64,
 
     /// What chance is made of: the same seed makes the same octets
@@ -261,6 +261,9 @@ impl Args {
             (None, Some(to)) => {
                 target::check(to, self.yes_send_to)?;
                 let from = target::source_address(to, self.from)?;
+                if self.inline > 0.0 {
+                    target::check_source(to, from)?;
+                }
                 Ok(Goal::Socket { to, from, sockets: self.sockets, wait: self.wait })
             }
             (None, None) => Err(Failure::new("nowhere to send to: give --to or --write")),

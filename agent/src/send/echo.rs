@@ -54,6 +54,8 @@ struct State {
     in_flight: VecDeque<Option<Expected>>,
     first: u64,
     highest_returned: Option<u64>,
+    /// Of those in flight, the ones that need not come back.
+    damaged: u64,
     counts: EchoCounts,
     latency_ns: Option<Histogram<u64>>,
 }
@@ -63,6 +65,8 @@ struct Expected {
     header: [u8; GENEVE_LEN],
     port: u16,
     sent: Instant,
+    /// Damaged on purpose: an appliance may return it as it is, or drop it.
+    damaged: bool,
 }
 
 /// What came back, and how.
@@ -86,6 +90,8 @@ pub(crate) struct EchoCounts {
     pub(crate) unknown: u64,
     /// Mirrored packets that came back, though they must be swallowed.
     pub(crate) mirrored: u64,
+    /// Damaged on purpose, came back as they were sent: neither asked for nor wrong.
+    pub(crate) damaged: u64,
 }
 
 /// Time from sending to return, nanoseconds.
@@ -117,6 +123,7 @@ impl Echo {
             in_flight: VecDeque::new(),
             first: 0,
             highest_returned: None,
+            damaged: 0,
             counts: EchoCounts::default(),
             latency_ns: Histogram::new_with_bounds(1, MAX_LATENCY_NS, 3).ok(),
         };
@@ -124,12 +131,12 @@ impl Echo {
         Ok(Self { socket, appliance, hasher, state: Mutex::new(state), stop: AtomicBool::new(false) })
     }
 
-    /// Takes note of an inline packet that is about to leave from `port`.
-    pub(crate) fn expect(&self, datagram: &[u8], port: u16) {
+    /// Takes note of an inline packet that is about to leave from `port`, or of any that was damaged on purpose.
+    pub(crate) fn expect(&self, datagram: &[u8], port: u16, damaged: bool) {
         let Some((header, inner)) = datagram.split_first_chunk() else { return };
         let hash = self.hasher.hash_one(inner);
         let sent = Instant::now();
-        self.state().expect(Expected { hash, header: *header, port, sent });
+        self.state().expect(Expected { hash, header: *header, port, sent, damaged });
     }
 
     /// Receives until [`stop`](Self::stop), and then until nothing is missing or nothing that was missing came for
@@ -164,7 +171,7 @@ impl Echo {
     pub(crate) fn outcome(&self) -> (EchoCounts, Latency) {
         let state = self.state();
         let mut counts = state.counts;
-        counts.lost += state.table.len() as u64;
+        counts.lost += state.table.len() as u64 - state.damaged;
         counts.overflowed = buffer::overflowed(&self.socket);
         (counts, state.latency_ns.as_ref().map(latency).unwrap_or_default())
     }
@@ -195,7 +202,8 @@ impl Echo {
 
 impl State {
     fn expect(&mut self, expected: Expected) {
-        self.counts.expected += 1;
+        self.counts.expected += u64::from(!expected.damaged);
+        self.damaged += u64::from(expected.damaged);
         if self.in_flight.len() >= MAX_IN_FLIGHT {
             self.forget_oldest();
         }
@@ -212,7 +220,8 @@ impl State {
             if let Ok(entry) = self.table.find_entry(oldest.hash, |entry| *entry == number) {
                 entry.remove();
             }
-            self.counts.lost += 1;
+            self.counts.lost += u64::from(!oldest.damaged);
+            self.damaged -= u64::from(oldest.damaged);
         }
         self.in_flight.pop_front();
         self.first += 1;
@@ -236,6 +245,7 @@ impl State {
         }
         let slot = self.in_flight.get_mut((number - self.first) as usize);
         let Some(sent) = slot.and_then(Option::take) else { return false };
+        self.damaged -= u64::from(sent.damaged);
         self.judge(number, &sent, header, port, received);
         while matches!(self.in_flight.front(), Some(None)) {
             self.in_flight.pop_front();
@@ -257,6 +267,8 @@ impl State {
             counts.header_changed += 1;
         } else if Some(sent.port) != port {
             counts.port_changed += 1;
+        } else if sent.damaged {
+            counts.damaged += 1;
         } else {
             counts.returned += 1;
             counts.reordered += u64::from(self.highest_returned > Some(number));
@@ -342,7 +354,7 @@ mod tests {
     fn each_way_of_coming_back_is_told_apart() {
         let echo = echo();
         for inner in 0..6u8 {
-            echo.expect(&datagram(1, &[inner; 30]), 5_000);
+            echo.expect(&datagram(1, &[inner; 30]), 5_000, false);
         }
         give_back(&echo, &datagram(1, &[1; 30]), (APPLIANCE, 5_000));
         give_back(&echo, &datagram(1, &[0; 30]), (APPLIANCE, 5_000));
@@ -361,16 +373,33 @@ mod tests {
             lost: 2,
             overflowed: 0,
             mirrored: 0,
+            damaged: 0,
         };
         assert_eq!(counts, wanted);
         assert!(latency.min_ns > 0 && latency.max_ns >= latency.p50_ns);
     }
 
     #[test]
+    fn what_was_damaged_on_purpose_may_come_back_as_it_was_sent_or_not_at_all() {
+        let echo = echo();
+        echo.expect(&datagram(1, &[0; 30]), 5_000, false);
+        for inner in 1..4u8 {
+            echo.expect(&datagram(1, &[inner; 30]), 5_000, true);
+        }
+        give_back(&echo, &datagram(1, &[0; 30]), (APPLIANCE, 5_000));
+        give_back(&echo, &datagram(1, &[1; 30]), (APPLIANCE, 5_000));
+        give_back(&echo, &datagram(2, &[2; 30]), (APPLIANCE, 5_000));
+        let (counts, _) = echo.outcome();
+        let wanted =
+            EchoCounts { expected: 1, returned: 1, damaged: 1, header_changed: 1, ..EchoCounts::default() };
+        assert_eq!(counts, wanted);
+    }
+
+    #[test]
     fn equal_packets_of_two_tenants_are_matched_by_their_headers() {
         let echo = echo();
-        echo.expect(&datagram(1, &[7; 30]), 5_000);
-        echo.expect(&datagram(2, &[7; 30]), 5_001);
+        echo.expect(&datagram(1, &[7; 30]), 5_000, false);
+        echo.expect(&datagram(2, &[7; 30]), 5_001, false);
         give_back(&echo, &datagram(2, &[7; 30]), (APPLIANCE, 5_001));
         give_back(&echo, &datagram(1, &[7; 30]), (APPLIANCE, 5_000));
         let (counts, _) = echo.outcome();
@@ -385,7 +414,7 @@ mod tests {
         let appliance = UdpSocket::bind("127.0.0.1:0").unwrap();
         for number in 0..100u8 {
             let packet = datagram(1, &[number; 1000]);
-            echo.expect(&packet, appliance.local_addr().unwrap().port());
+            echo.expect(&packet, appliance.local_addr().unwrap().port(), false);
             appliance.send_to(&packet, echo.socket.local_addr().unwrap()).unwrap();
         }
         echo.stop();
@@ -400,7 +429,7 @@ mod tests {
         let echo = echo();
         let count = MAX_IN_FLIGHT as u32 + 100;
         for number in 0..count {
-            echo.expect(&datagram(1, &number.to_be_bytes()), 5_000);
+            echo.expect(&datagram(1, &number.to_be_bytes()), 5_000, false);
         }
         assert_eq!(echo.state().in_flight.len(), MAX_IN_FLIGHT);
         give_back(&echo, &datagram(1, &0u32.to_be_bytes()), (APPLIANCE, 5_000));

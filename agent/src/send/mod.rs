@@ -149,6 +149,7 @@ impl<'p> Sender<'p> {
         if let Outlet::Sockets(sockets) = &mut self.outlet {
             self.report.errors = sockets.errors;
             self.report.sent -= sockets.errors;
+            self.report.octets -= sockets.errors_len;
             self.report.first_error = sockets.first_error.take().map(|error| error.to_string());
         }
         result.and(flushed).and(finished).map(|()| self.report)

@@ -153,6 +153,8 @@ pub(crate) struct SocketOutlet {
     echo: Option<Arc<Echo>>,
     /// Packets that the kernel did not take.
     pub(crate) errors: u64,
+    /// Their octets.
+    pub(crate) errors_len: u64,
     /// Why it did not take the first of them.
     pub(crate) first_error: Option<io::Error>,
 }
@@ -175,16 +177,17 @@ impl SocketOutlet {
             Failure::new(format_args!("cannot send from {from}: {error}"))
                 .hint("--from must be an address of this machine")
         })?;
-        Ok(Self { sockets, to, echo, errors: 0, first_error: None })
+        Ok(Self { sockets, to, echo, errors: 0, errors_len: 0, first_error: None })
     }
 
     fn send(&mut self, passing: &Passing<'_>, tag: Tag) -> Result<(), Failure> {
         let (socket, port) = &self.sockets[usize::from(tag.source_port) % self.sockets.len()];
-        if let Some(echo) = self.echo.as_ref().filter(|_| tag.inline && !passing.damaged) {
-            echo.expect(passing.octets, *port);
+        if let Some(echo) = self.echo.as_ref().filter(|_| tag.inline || passing.damaged) {
+            echo.expect(passing.octets, *port, passing.damaged);
         }
         if let Err(error) = socket.send_to(passing.octets, self.to) {
             self.errors += 1;
+            self.errors_len += passing.octets.len() as u64;
             self.first_error.get_or_insert(error);
         }
         Ok(())

@@ -58,9 +58,12 @@ impl Report {
         if wrong == 0 {
             return Ok(());
         }
-        Err(Failure::new(format_args!("{wrong} packets came back that GWLB would drop")).hint(
-            "an appliance returns the Geneve header octet for octet, ports as they came, addresses swapped",
-        ))
+        let failure = Failure::new(format_args!("{wrong} packets came back that GWLB would drop"));
+        Err(failure.hint(if wrong == counts.mirrored {
+            "copies of a mirror session are for the appliance alone; `serve --mode auto` swallows them"
+        } else {
+            "an appliance returns the Geneve header octet for octet, ports as they came, addresses swapped"
+        }))
     }
 
     fn packets_per_second(&self) -> f64 {
@@ -96,6 +99,7 @@ impl Report {
             let _ = writeln!(text, "came back {} of {} inline packets", counts.returned, counts.expected);
             line(&mut text, "  among them", &[("reordered", counts.reordered)]);
             line(&mut text, "  missing", &[("lost", counts.lost)]);
+            line(&mut text, "  damaged on purpose", &[("came back as they were sent", counts.damaged)]);
             line(&mut text, "  this program was too slow for", &[("that came back", counts.overflowed)]);
             line(&mut text, "  wrong", &wrong(counts));
             if counts.returned > 0 {
@@ -155,6 +159,7 @@ fn echo_json(counts: &EchoCounts, latency: &Latency) -> Value {
         "port_changed": counts.port_changed,
         "unknown": counts.unknown,
         "mirrored": counts.mirrored,
+        "damaged": counts.damaged,
         "latency_ns": {
             "min": time(latency.min_ns),
             "p50": time(latency.p50_ns),

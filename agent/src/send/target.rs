@@ -1,6 +1,6 @@
 //! Where it is allowed to send, and from which address: loopback, or an address that was given twice.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 use mirrorscope_core::layers::geneve;
 
@@ -8,9 +8,14 @@ use crate::failure::Failure;
 
 /// Parses `ADDR` or `ADDR:PORT`; names are not looked up.
 pub(crate) fn parse(text: &str) -> Result<SocketAddr, String> {
-    text.parse::<SocketAddr>()
-        .or_else(|_| text.parse::<IpAddr>().map(|address| (address, geneve::UDP_PORT).into()))
-        .map_err(|_| "not an IP address, with or without :PORT ([ADDR]:PORT for IPv6)".to_owned())
+    let in_brackets = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    let address =
+        text.parse().or_else(|_| in_brackets.unwrap_or_default().parse::<Ipv6Addr>().map(IpAddr::V6));
+    let to = text
+        .parse::<SocketAddr>()
+        .or_else(|_| address.map(|address| (address, geneve::UDP_PORT).into()))
+        .map_err(|_| "not an IP address, with or without :PORT ([ADDR]:PORT for IPv6)".to_owned())?;
+    if to.port() == 0 { Err("port 0 is no one's".to_owned()) } else { Ok(to) }
 }
 
 /// Refuses to send anywhere but to loopback, unless the user said the address again.
@@ -32,8 +37,8 @@ pub(crate) fn check(to: SocketAddr, confirmed: Option<IpAddr>) -> Result<(), Fai
     )))
 }
 
-/// The address to send from. It must differ from the target's, because what comes back is addressed to it and
-/// to the target's own port.
+/// The address to send from. On loopback it differs from the target's, because what comes back is addressed to it
+/// and to the target's own port.
 pub(crate) fn source_address(to: SocketAddr, from: Option<IpAddr>) -> Result<IpAddr, Failure> {
     const SECOND: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
     const THIRD: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 3));
@@ -46,6 +51,16 @@ pub(crate) fn source_address(to: SocketAddr, from: Option<IpAddr>) -> Result<IpA
         None if to.is_ipv4() && to.ip().is_loopback() => Ok(SECOND),
         None => route_to(to).map_err(|error| Failure::new(format_args!("no way to {to}: {error}"))),
     }
+}
+
+/// Refuses to wait for inline packets at the very address that they are sent to: they would seem to come back.
+pub(crate) fn check_source(to: SocketAddr, from: IpAddr) -> Result<(), Failure> {
+    if from != to.ip() {
+        return Ok(());
+    }
+    Err(Failure::new(format_args!("inline packets cannot be sent from {from} to itself")).hint(
+        "what comes back goes to the sender's address at the target's port: give another address of this machine with --from, or leave out --inline",
+    ))
 }
 
 /// Asks the kernel which address it would use. Connecting a UDP socket sends nothing.
@@ -81,7 +96,19 @@ mod tests {
     #[test]
     fn names_are_no_addresses() {
         assert!(parse("localhost").is_err());
-        assert_eq!(parse("127.0.0.1").unwrap().port(), 6081);
+        assert!(parse("[127.0.0.1]").is_err() && parse("[::1").is_err() && parse("127.0.0.1:0").is_err());
+        for address in ["127.0.0.1", "::1", "[::1]"] {
+            assert_eq!(parse(address).unwrap().port(), 6081, "{address}");
+        }
+    }
+
+    #[test]
+    fn inline_packets_are_not_sent_to_where_they_are_awaited() {
+        let to = parse("::1").unwrap();
+        let from = source_address(to, None).unwrap_or(to.ip());
+        assert!(check_source(to, from).is_err());
+        let to = parse("127.0.0.1").unwrap();
+        assert!(check_source(to, source_address(to, None).unwrap()).is_ok());
     }
 
     #[test]
