@@ -107,19 +107,27 @@ fn an_expression_chooses_the_packets_that_make_flows() {
     assert_eq!(icmp.iter().collect::<Vec<_>>(), expected);
 }
 
-/// A capture file in which every record of another is followed by its copy from the other end: another session, another
-/// mirrored interface, one router further on.
-fn mirrored_at_both_ends(one: &[u8]) -> Vec<u8> {
+/// A capture file in which every record of another is followed, so much later, by its copy from the other end: another
+/// session, another mirrored interface, one router further on.
+fn mirrored_at_both_ends(one: &[u8], later_ns: u64) -> Vec<u8> {
     const HEADER_LEN: usize = 24;
     const RECORD_HEADER_LEN: usize = 16;
-    let mut both = one[..HEADER_LEN].to_vec();
+    let mut records = Vec::new();
     let mut rest = &one[HEADER_LEN..];
     while let Some((header, behind)) = rest.split_first_chunk::<RECORD_HEADER_LEN>() {
-        let captured_len = u32::from_le_bytes([header[8], header[9], header[10], header[11]]);
+        let [seconds, ns, captured_len, _] =
+            [0, 4, 8, 12].map(|at| u32::from_le_bytes(*header[at..].first_chunk().expect("four octets")));
         let (data, next) = behind.split_at(captured_len as usize);
-        both.extend([header, data].concat());
-        both.extend([header, &*from_other_end(data)].concat());
+        let time_ns = u64::from(seconds) * 1_000_000_000 + u64::from(ns);
+        records.push((time_ns, &header[8..], data.to_vec()));
+        records.push((time_ns + later_ns, &header[8..], from_other_end(data)));
         rest = next;
+    }
+    records.sort_by_key(|(time_ns, ..)| *time_ns);
+    let mut both = one[..HEADER_LEN].to_vec();
+    for (time_ns, lengths, data) in records {
+        let time = [time_ns / 1_000_000_000, time_ns % 1_000_000_000].map(|part| (part as u32).to_le_bytes());
+        both.extend([time.as_flattened(), lengths, &data].concat());
     }
     both
 }
@@ -158,7 +166,7 @@ fn a_network_mirrored_at_both_ends_is_no_worse_than_at_one_although_tshark_flags
     let (one, both) = (scratch("one-end.pcap"), scratch("both-ends.pcap"));
     let shape = "send --generate --packets 2000 --flows 40 --reorder 0.01 -q -w";
     mirrorscope(&shape.split(' ').chain([&*one]).collect::<Vec<_>>());
-    fs::write(&both, mirrored_at_both_ends(&fs::read(&one).expect("the capture"))).expect("a capture");
+    fs::write(&both, mirrored_at_both_ends(&fs::read(&one).expect("the capture"), 0)).expect("a capture");
     let (at_one, at_both) = (flows(&[&one]), flows(&[&both]));
     assert_eq!(sum(&at_both, "duplicates"), 2000);
     assert_eq!(sum(&at_both, "packets"), 2000);
@@ -170,6 +178,23 @@ fn a_network_mirrored_at_both_ends_is_no_worse_than_at_one_although_tshark_flags
     };
     let theirs = [&one, &both].map(|capture| flagged_by_tshark(&tshark, capture));
     assert!(theirs[1] > 500 && theirs[1] > 10 * theirs[0].max(flagged(&at_both) as usize), "{theirs:?}");
+}
+
+/// IPv6 has no identification, which only matters to what one session repeats.
+#[test]
+fn the_copies_of_both_ends_may_be_far_apart_whatever_the_family() {
+    for ipv6 in ["0", "1"] {
+        let (one, both) = (scratch(&format!("near-{ipv6}.pcap")), scratch(&format!("far-{ipv6}.pcap")));
+        let shape = ["send", "--generate", "--packets", "2000", "--flows", "40", "--rate", "2000"];
+        mirrorscope(&[&shape[..], &["--ipv6", ipv6, "-q", "-w", &one]].concat());
+        let octets = fs::read(&one).expect("the capture");
+        for later_ns in [50_000, 1_000_000, 20_000_000] {
+            fs::write(&both, mirrored_at_both_ends(&octets, later_ns)).expect("a capture");
+            let flows = flows(&[&both]);
+            let sums = ["packets", "duplicates", "retransmissions"].map(|counter| sum(&flows, counter));
+            assert_eq!((flows.len(), sums), (40, [2000, 2000, 0]), "IPv6 {ipv6}, {later_ns} ns");
+        }
+    }
 }
 
 /// Frames of a capture that are left when editcap takes out those that equal one of the five before.

@@ -60,7 +60,7 @@ impl Report {
         }
         let failure = Failure::new(format_args!("{wrong} packets came back that GWLB would drop"));
         Err(failure.hint(if wrong == counts.mirrored {
-            "copies of a mirror session are for the appliance alone; `serve --mode auto` swallows them"
+            "copies of a mirror session are for the appliance alone; `serve --mode auto --mirror-endpoint VPCE` swallows them"
         } else {
             "an appliance returns the Geneve header octet for octet, ports as they came, addresses swapped"
         }))
