@@ -1,12 +1,10 @@
 //! Our filters choose the packets that tcpdump chooses: `filter-expressions.txt` × the captures.
 //!
-//! Un-tunnelled: each capture that tcpdump reads is judged record by record from its first byte. Tunnelled:
-//! the mirrored and the inline packets are unwrapped, written as a capture, and tcpdump judges that. Compared
-//! are times and bytes of the packets chosen, not only their number.
-//!
-//! Every expression meets a few captures, preferably of which it chooses some packets and not others, and packets in
-//! rare encapsulations ([`rare`]): whole, cut at every length, mirrored, and routed through an endpoint. With
-//! `MIRRORSCOPE_FULL=1` it meets all of them (an hour or so).
+//! Un-tunnelled: each packet of the shared captures is judged from its first byte. Tunnelled: mirrored and inline
+//! packets are unwrapped, and tcpdump judges what they carry. Every expression meets all of them, and packets in rare
+//! encapsulations ([`rare`]): whole, cut at every length, mirrored, and routed through an endpoint. Packets of one
+//! link type are put into one capture, so that tcpdump runs a few times for each expression. Compared are the packets
+//! chosen, not only their number.
 //!
 //! Where a packet is cut, what tcpdump says depends on its optimiser, which leaves out reads whose value cannot
 //! matter: there such a packet passes tcpdump, and here the read rejects it, as it does by `tcpdump -O`. So where we
@@ -37,16 +35,10 @@ use mirrorscope_tests::{shared_dir, skip, tool};
 
 const EXPRESSIONS: &str = include_str!("filter-expressions.txt");
 
-/// Larger captures are left to the full run.
-const SAMPLED_FILE_LEN: u64 = 1 << 20;
-/// Captures of plain traffic that each expression meets in the sampled run.
-const SAMPLED_CAPTURES: usize = 2;
-/// Captures among which they are looked for.
-const NEIGHBOURS: usize = 40;
-/// Captures of rare encapsulations that each expression meets in the sampled run.
-const SAMPLED_RARE: usize = 4;
+/// Longest packet that tcpdump reads.
+const MAX_PACKET_LEN: usize = 262_144;
 /// One in so many rare frames is there cut at every length.
-const CUT_FRAMES: usize = 23;
+const CUT_FRAMES: usize = 47;
 /// What tcpdump says when a link type cannot answer; no statement about the packets.
 const REFUSED_FOR_LINK: &[&str] = &["support", "not implemented", "not a broadcast link"];
 
@@ -60,6 +52,10 @@ struct Kept {
 }
 
 impl Kept {
+    fn of(link_type: LinkType, data: Vec<u8>) -> Self {
+        Self { timestamp_ns: 0, original_len: data.len() as u32, link_type, data }
+    }
+
     fn record(&self, number: u64) -> Record<'_> {
         Record {
             number,
@@ -73,32 +69,33 @@ impl Kept {
     }
 }
 
-/// A file that tcpdump reads, and the same packets as we are to judge them.
+/// Which packets are in one capture.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Kind {
+    link_type: LinkType,
+    /// Unwrapped out of the tunnels of AWS.
+    is_unwrapped: bool,
+    /// Of `protochain` over AH headers libpcap thinks differently.
+    has_ah: bool,
+}
+
+/// A capture that tcpdump reads, and the same packets as we are to judge them.
 struct Case {
+    kind: Kind,
     file: PathBuf,
     /// The packets in the file.
     packets: Vec<Kept>,
     /// The records that they were unwrapped from, if they were.
-    wrapped: Option<Vec<Kept>>,
-    origin: Origin,
-}
-
-/// Where a case comes from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Shared,
-    Rare,
-    /// Rare, with AH headers, of which `protochain` thinks differently.
-    RareWithAh,
+    records: Vec<Kept>,
 }
 
 impl Case {
-    fn chosen_by_us(&self, filter: &Filter) -> Vec<usize> {
-        let judge = |index: &usize| match &self.wrapped {
+    fn chosen_by_us(&self, filter: &Filter) -> Vec<&Kept> {
+        let judge = |index: &usize| match self.records.get(*index) {
             None => filter.matches_record(&self.packets[*index].record(1)),
-            Some(records) => filter.matches(&Packet::decode(&Decoder::default(), records[*index].record(1))),
+            Some(record) => filter.matches(&Packet::decode(&Decoder::default(), record.record(1))),
         };
-        (0..self.packets.len()).filter(judge).collect()
+        (0..self.packets.len()).filter(judge).map(|index| &self.packets[index]).collect()
     }
 }
 
@@ -111,103 +108,71 @@ fn filters_choose_what_tcpdump_chooses() {
         );
         return;
     };
-    let full = env::var_os("MIRRORSCOPE_FULL").is_some();
     let scratch = env::temp_dir().join(format!("mirrorscope-filter-{}", process::id()));
-    fs::create_dir_all(&scratch).expect("a folder for unwrapped captures");
-    let mut cases = cases(&tcpdump, &captures, &scratch, full);
-    cases.extend(rare_cases(&scratch));
+    fs::create_dir_all(&scratch).expect("a folder for captures");
+    let mut piles = Piles::default();
+    shared_packets(&captures, &mut piles);
+    rare_packets(&mut piles);
+    let cases = piles.cases(&scratch);
+    let packets: usize = cases.iter().map(|case| case.packets.len()).sum();
+    let unwrapped: usize = cases.iter().map(|case| case.records.len()).sum();
     let texts: Vec<&str> =
         EXPRESSIONS.lines().filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
-    assert!(texts.len() >= 300 && cases.len() >= 100, "{} filters, {} captures", texts.len(), cases.len());
-    let counts = [const { AtomicUsize::new(0) }; 4];
-    let [compared, packets, refused, lenient] = &counts;
-    let differences: Vec<String> = in_parallel(&texts, |index, text| {
+    assert!(texts.len() >= 1_000 && packets >= 10_000, "{} filters, {packets} packets", texts.len());
+    let counts = [const { AtomicUsize::new(0) }; 3];
+    let [compared, refused, lenient] = &counts;
+    let differences: Vec<String> = in_parallel(&texts, |text| {
         let filter = Filter::parse(text).unwrap_or_else(|error| panic!("{}", error.render(text)));
         let mut differences = Vec::new();
-        for (case, chosen) in met(&cases, &filter, text, index, full) {
-            let ours: Vec<&Kept> = chosen.iter().filter_map(|index| case.packets.get(*index)).collect();
-            match chosen_by_tcpdump(&tcpdump, &case.file, text, Optimiser::On) {
-                Ok(theirs) if theirs.iter().eq(ours.iter().copied()) => {}
-                Ok(theirs)
-                    if theirs.len() > ours.len()
-                        && chosen_by_tcpdump(&tcpdump, &case.file, text, Optimiser::Off)
-                            .is_ok_and(|exact| exact.iter().eq(ours.iter().copied())) =>
-                {
-                    lenient.fetch_add(1, Ordering::Relaxed);
+        for case in cases.iter().filter(|case| !(case.kind.has_ah && text.contains("protochain"))) {
+            let ours = case.chosen_by_us(&filter);
+            let are_ours = |theirs: &[Kept]| theirs.iter().eq(ours.iter().copied());
+            let outcome = match chosen_by_tcpdump(&tcpdump, &case.file, text, Optimiser::On) {
+                Ok(theirs) if are_ours(&theirs) => compared,
+                Ok(theirs) if theirs.len() > ours.len() && is_exact(&tcpdump, case, text, are_ours) => {
+                    lenient
                 }
-                Ok(theirs) => differences.push(format!(
-                    "`{text}` chooses {} packets of {}, tcpdump {}",
-                    ours.len(),
-                    case.file.display(),
-                    theirs.len()
-                )),
-                Err(message) if REFUSED_FOR_LINK.iter().any(|part| message.contains(part)) => {
-                    refused.fetch_add(1, Ordering::Relaxed);
+                Ok(theirs) => {
+                    differences.push(difference(text, case, &ours, &theirs));
                     continue;
                 }
-                Err(message) => differences.push(format!("tcpdump refuses `{text}`: {message}")),
-            }
-            compared.fetch_add(1, Ordering::Relaxed);
-            packets.fetch_add(case.packets.len(), Ordering::Relaxed);
+                Err(message) if REFUSED_FOR_LINK.iter().any(|part| message.contains(part)) => refused,
+                Err(message) => {
+                    differences.push(format!("tcpdump refuses `{text}`: {message}"));
+                    continue;
+                }
+            };
+            outcome.fetch_add(1, Ordering::Relaxed);
         }
         differences
     });
     fs::remove_dir_all(&scratch).expect("the folder was ours");
+    let [compared, refused, lenient] = counts.map(AtomicUsize::into_inner);
     println!(
-        "{} filters × {} captures ({} unwrapped): {} pairs compared ({} packets), {} refused by tcpdump for the link type, {} where its optimiser lets cut packets pass, {} differ",
+        "{} filters × {} captures of {packets} packets ({unwrapped} unwrapped): {compared} pairs equal, {refused} refused by tcpdump for the link type, {lenient} where its optimiser lets cut packets pass, {} differ",
         texts.len(),
         cases.len(),
-        cases.iter().filter(|case| case.wrapped.is_some()).count(),
-        compared.load(Ordering::Relaxed),
-        packets.load(Ordering::Relaxed),
-        refused.load(Ordering::Relaxed),
-        lenient.load(Ordering::Relaxed),
         differences.len()
     );
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-/// The captures that a filter meets, with what it chooses of them: a plain one or two that it divides and one
-/// that it need not divide, one that was unwrapped, and some of the rare; looked for among neighbours, from a place
-/// that the filter's number gives.
-fn met<'c>(
-    cases: &'c [Case],
-    filter: &Filter,
-    text: &str,
-    index: usize,
-    full: bool,
-) -> Vec<(&'c Case, Vec<usize>)> {
-    let with_choice = |case: &'c Case| (case, case.chosen_by_us(filter));
-    let is_met = |case: &&Case| case.origin != Origin::RareWithAh || !text.contains("protochain");
-    if full {
-        return cases.iter().filter(is_met).map(with_choice).collect();
-    }
-    let (rare, shared): (Vec<_>, Vec<_>) =
-        cases.iter().filter(is_met).partition(|case| case.origin != Origin::Shared);
-    let (tunnelled, plain): (Vec<_>, Vec<_>) = shared.into_iter().partition(|case| case.wrapped.is_some());
-    let mut met: Vec<_> = rare
-        .iter()
-        .cycle()
-        .skip(index % rare.len())
-        .take(SAMPLED_RARE)
-        .map(|case| with_choice(case))
-        .collect();
-    for (cases, wanted) in [(plain, SAMPLED_CAPTURES), (tunnelled, 1)] {
-        let from = index * 37 % cases.len().max(1);
-        let mut chosen: Vec<_> = cases
-            .iter()
-            .cycle()
-            .skip(from)
-            .take(NEIGHBOURS.min(cases.len()))
-            .map(|case| with_choice(case))
-            .collect();
-        let any = chosen.pop().filter(|_| wanted > 1);
-        chosen.sort_by_key(|(case, chosen)| chosen.is_empty() || chosen.len() == case.packets.len());
-        chosen.truncate(wanted - usize::from(any.is_some()));
-        met.extend(chosen);
-        met.extend(any);
-    }
-    met
+/// Whether tcpdump without its optimiser chooses what we choose.
+fn is_exact(tcpdump: &Path, case: &Case, text: &str, are_ours: impl Fn(&[Kept]) -> bool) -> bool {
+    chosen_by_tcpdump(tcpdump, &case.file, text, Optimiser::Off).is_ok_and(|exact| are_ours(&exact))
+}
+
+/// The difference in numbers, and the first packet of which the two think differently.
+fn difference(text: &str, case: &Case, ours: &[&Kept], theirs: &[Kept]) -> String {
+    let is_disputed = |packet: &&Kept| ours.contains(packet) != theirs.contains(packet);
+    let first = case.packets.iter().find(is_disputed);
+    format!(
+        "`{text}` chooses {} packets of {}, tcpdump {}; the first disputed: {:02x?}",
+        ours.len(),
+        case.file.display(),
+        theirs.len(),
+        first.map(|packet| &packet.data)
+    )
 }
 
 /// Whether tcpdump may leave out reads.
@@ -236,76 +201,94 @@ fn chosen_by_tcpdump(
     }
 }
 
-/// Every capture that tcpdump reads and whose link type we read, and what the tunnels in it carry.
-fn cases(tcpdump: &Path, captures: &Path, scratch: &Path, full: bool) -> Vec<Case> {
+/// Packets by kind, each with the record that it was unwrapped from, if it was.
+#[derive(Default)]
+struct Piles(BTreeMap<Kind, (Vec<Kept>, Vec<Kept>)>);
+
+impl Piles {
+    /// Adds a packet as it is, and what the tunnels of AWS in it carry.
+    fn add(&mut self, record: &Kept, has_ah: bool) {
+        let packet = Packet::decode(&Decoder::default(), record.record(1));
+        let first = packet.subject_layers().first().map(|span| span.layer);
+        let link_type = match (&packet.envelope, first) {
+            (Envelope::Bare, _) => None,
+            (_, Some(Layer::Ethernet)) => Some(LinkType::ETHERNET),
+            (_, Some(Layer::Ipv4 | Layer::Ipv6)) => Some(LinkType::RAW),
+            _ => None,
+        };
+        if let Some(link_type) = link_type {
+            let (data, original_len) = (packet.subject_bytes().to_vec(), packet.subject_len());
+            let inner = Kept { timestamp_ns: 0, original_len, link_type, data };
+            self.put(Kind { link_type, is_unwrapped: true, has_ah }, inner, Some(record));
+        }
+        self.put(Kind { link_type: record.link_type, is_unwrapped: false, has_ah }, record.clone(), None);
+    }
+
+    /// The packet's time becomes its number, so that no two are equal.
+    fn put(&mut self, kind: Kind, packet: Kept, record: Option<&Kept>) {
+        let (packets, records) = self.0.entry(kind).or_default();
+        packets.push(Kept { timestamp_ns: packets.len() as i64 * 1_000, ..packet });
+        records.extend(record.cloned());
+    }
+
+    fn cases(self, scratch: &Path) -> Vec<Case> {
+        let write = |(kind, (packets, records)): (Kind, (Vec<Kept>, Vec<Kept>))| {
+            let Kind { link_type, is_unwrapped, has_ah } = kind;
+            let part =
+                ["", "-unwrapped"][usize::from(is_unwrapped)].to_owned() + ["", "-ah"][usize::from(has_ah)];
+            let file = scratch.join(format!("{}{part}.pcap", link_type.0));
+            fs::write(&file, written(link_type, &packets)).expect("scratch can be written");
+            Case { kind, file, packets, records }
+        };
+        self.0.into_iter().map(write).collect()
+    }
+}
+
+/// Every packet of a link type that we read.
+fn shared_packets(captures: &Path, piles: &mut Piles) {
     let mut files = Vec::new();
     walk(captures, &mut files);
     files.sort();
-    files.retain(|file| full || file.metadata().is_ok_and(|file| file.len() <= SAMPLED_FILE_LEN));
-    in_parallel(&files, |index, file| {
-        let Ok(packets) = chosen_by_tcpdump(tcpdump, file, "", Optimiser::On) else { return Vec::new() };
-        if !packets.first().is_some_and(|packet| is_read_here(packet.link_type)) {
-            return Vec::new();
-        }
-        let mut cases = unwrapped(&packets, Origin::Shared, &scratch.join(index.to_string()));
-        cases.push(Case { file: file.clone(), packets, wrapped: None, origin: Origin::Shared });
-        cases
-    })
+    for file in files {
+        let octets = fs::read(&file).expect("the captures can be read");
+        let is_read = |packet: &Kept| is_read_here(packet.link_type) && packet.data.len() <= MAX_PACKET_LEN;
+        read(&octets).iter().filter(|packet| is_read(packet)).for_each(|packet| piles.add(packet, false));
+    }
 }
 
-/// Rare encapsulations as captures of each link type, whole and cut, as a mirror session copies them, and as an
-/// endpoint carries them.
-fn rare_cases(scratch: &Path) -> Vec<Case> {
-    let kept = |link_type, frames: &[Vec<u8>]| -> Vec<Kept> {
-        let kept = |(index, data): (usize, &Vec<u8>)| Kept {
-            timestamp_ns: index as i64 * 1_000,
-            original_len: data.len() as u32,
-            link_type,
-            data: data.clone(),
-        };
-        frames.iter().enumerate().map(kept).collect()
-    };
-    let cut = |frame: &Kept| {
-        let frame = frame.clone();
-        (0..frame.data.len()).map(move |len| Kept { data: frame.data[..len].to_vec(), ..frame.clone() })
-    };
-    let mut cases = Vec::new();
+/// Rare encapsulations of each link type, whole and cut, as a mirror session copies them, and as an endpoint carries
+/// them.
+fn rare_packets(piles: &mut Piles) {
     for (link_type, frames) in rare::by_link_type() {
-        let (with_ah, without): (Vec<_>, Vec<_>) = frames.into_iter().partition(|frame| rare::has_ah(frame));
-        for (frames, origin) in [(without, Origin::Rare), (with_ah, Origin::RareWithAh)] {
-            let file =
-                |kind: &str| scratch.join(format!("rare-{}-{}-{kind}.pcap", link_type.0, origin as u8));
-            let whole = kept(link_type, &frames);
-            if matches!(link_type, LinkType::ETHERNET | LinkType::RAW) {
-                cases.extend(unwrapped(&wrapped_as_by_aws(&whole), origin, &file("wrapped")));
+        for (index, frame) in frames.into_iter().enumerate() {
+            let has_ah = rare::has_ah(&frame);
+            let whole = Kept::of(link_type, frame);
+            if let Some(record) = wrapped_as_by_aws(&whole) {
+                piles.add(&record, has_ah);
             }
-            let all_cut = whole.iter().step_by(CUT_FRAMES).flat_map(cut).collect();
-            for (packets, file) in [(all_cut, file("cut")), (whole, file("whole"))] {
-                fs::write(&file, written(link_type, &packets)).expect("scratch can be written");
-                cases.push(Case { file, packets, wrapped: None, origin });
+            if index % CUT_FRAMES == 0 {
+                for len in 0..whole.data.len() {
+                    piles.add(&Kept { data: whole.data[..len].to_vec(), ..whole.clone() }, has_ah);
+                }
             }
+            piles.add(&whole, has_ah);
         }
     }
-    cases
 }
 
-/// The records by which AWS delivers what it can of `packets`: frames by a mirror session, IP packets through an
-/// endpoint.
-fn wrapped_as_by_aws(packets: &[Kept]) -> Vec<Kept> {
+/// The record by which AWS delivers a packet, if it can: a frame by a mirror session, an IP packet through an endpoint.
+fn wrapped_as_by_aws(packet: &Kept) -> Option<Kept> {
     let network = Network::new(&NetworkOptions::default());
     let session = network.session(0);
-    let wrapped = |packet: &Kept| {
-        let decoded = Packet::decode(&Decoder::default(), packet.record(1));
-        let datagram = match packet.link_type {
-            LinkType::ETHERNET => Datagram::mirrored(session, &decoded, &packet.data, 1),
-            _ => Datagram::inline(session, &decoded, 1).ok()?,
-        };
-        let mut data = Vec::new();
-        Outer::default().put_frame(&mut data, &datagram);
-        let original_len = data.len() as u32;
-        Some(Kept { link_type: LinkType::ETHERNET, original_len, data, ..*packet })
+    let decoded = Packet::decode(&Decoder::default(), packet.record(1));
+    let datagram = match packet.link_type {
+        LinkType::ETHERNET => Datagram::mirrored(session, &decoded, &packet.data, 1),
+        LinkType::RAW => Datagram::inline(session, &decoded, 1).ok()?,
+        _ => return None,
     };
-    packets.iter().filter_map(wrapped).collect()
+    let mut data = Vec::new();
+    Outer::default().put_frame(&mut data, &datagram);
+    Some(Kept::of(LinkType::ETHERNET, data))
 }
 
 fn walk(dir: &Path, files: &mut Vec<PathBuf>) {
@@ -338,35 +321,9 @@ fn is_read_here(link_type: LinkType) -> bool {
     )
 }
 
-/// A capture of the mirrored frames and one of the inline IP packets, where there are any.
-fn unwrapped(records: &[Kept], origin: Origin, prefix: &Path) -> Vec<Case> {
-    let mut by_link: BTreeMap<LinkType, (Vec<Kept>, Vec<Kept>)> = BTreeMap::new();
-    for record in records {
-        let packet = Packet::decode(&Decoder::default(), record.record(1));
-        let first = packet.subject_layers().first().map(|span| span.layer);
-        let link_type = match (&packet.envelope, first) {
-            (Envelope::Bare, _) => continue,
-            (_, Some(Layer::Ethernet)) => LinkType::ETHERNET,
-            (_, Some(Layer::Ipv4 | Layer::Ipv6)) => LinkType::RAW,
-            _ => continue,
-        };
-        let (data, original_len) = (packet.subject_bytes().to_vec(), packet.subject_len());
-        let inner = Kept { timestamp_ns: record.timestamp_ns, original_len, link_type, data };
-        let (packets, wrapped) = by_link.entry(link_type).or_default();
-        packets.push(inner);
-        wrapped.push(record.clone());
-    }
-    let write = |(link_type, (packets, wrapped)): (LinkType, (Vec<Kept>, Vec<Kept>))| {
-        let file = prefix.with_extension(format!("{}.pcap", link_type.0));
-        fs::write(&file, written(link_type, &packets)).expect("scratch can be written");
-        Case { file, packets, wrapped: Some(wrapped), origin }
-    };
-    by_link.into_iter().map(write).collect()
-}
-
 fn written(link_type: LinkType, packets: &[Kept]) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut writer = PcapWriter::begin(&mut out, link_type, 262_144);
+    let mut writer = PcapWriter::begin(&mut out, link_type, MAX_PACKET_LEN as u32);
     for packet in packets {
         let (timestamp_ns, original_len) = (packet.timestamp_ns, packet.original_len);
         let (data, comment) = (&packet.data[..], None);
@@ -375,6 +332,7 @@ fn written(link_type: LinkType, packets: &[Kept]) -> Vec<u8> {
     out
 }
 
+/// The packets of a capture, of a damaged one those before the damage.
 fn read(mut file: &[u8]) -> Vec<Kept> {
     let mut reader = CaptureReader::new();
     let mut kept = Vec::new();
@@ -384,7 +342,7 @@ fn read(mut file: &[u8]) -> Vec<Kept> {
         } else {
             file = reader.push(file);
         }
-        while let Some(record) = reader.next().expect("tcpdump writes good captures") {
+        while let Ok(Some(record)) = reader.next() {
             let Record { timestamp_ns, original_len, link_type, data, .. } = record;
             kept.push(Kept { timestamp_ns, original_len, link_type, data: data.to_vec() });
         }
@@ -396,7 +354,7 @@ fn read(mut file: &[u8]) -> Vec<Kept> {
 }
 
 /// Does `work` for all items on all cores; the order of the results is the items'.
-fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> Vec<R> + Sync) -> Vec<R> {
+fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Vec<R> + Sync) -> Vec<R> {
     let threads = thread::available_parallelism().map_or(2, usize::from);
     let next = AtomicUsize::new(0);
     let mut done: Vec<(usize, Vec<R>)> = thread::scope(|scope| {
@@ -405,7 +363,7 @@ fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> Vec<R>
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let Some(item) = items.get(index) else { return done };
-                done.push((index, work(index, item)));
+                done.push((index, work(item)));
             }
         };
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(worker)).collect();

@@ -207,9 +207,9 @@ impl FlowTable {
 
     /// The flows that go on, without the packets that wait: TCP, then others, then closed connections, each seen least recently first.
     pub fn iter(&self) -> impl Iterator<Item = FlowRecord> {
-        let slots = Class::ALL.into_iter().flat_map(|class| {
-            core::iter::successors(self.idle.first(class), |slot| self.idle.after(*slot))
-        });
+        let slots = Class::ALL
+            .into_iter()
+            .flat_map(|class| core::iter::successors(self.idle.first(class), |slot| self.idle.after(*slot)));
         slots.map(|slot| self.slab[slot].record(|session| self.sessions.key(session), None))
     }
 
