@@ -17,7 +17,11 @@ use mirrorscope_core::{
 };
 use mirrorscope_tests::everything::{Everything, LINK_TYPES, record};
 use mirrorscope_wasm::{
-    aws::RawInventory, complete::complete_filter, decoder::RawDecoder, filter::check_filter, format_address,
+    aws::{RawInventory, set_explain},
+    complete::complete_filter,
+    decoder::RawDecoder,
+    filter::check_filter,
+    format_address,
 };
 
 /// Takes any octets.
@@ -123,7 +127,7 @@ pub fn wasm(octets: &[u8]) {
     let mut decoder = RawDecoder::new();
     let _ = decoder.set_filter(&text);
     decoder.set_range(f64::from(*chosen) - 3.0, None);
-    decoder.set_explain(&inventory);
+    set_explain(&mut decoder, &inventory);
     // The octets that JavaScript would write are zeros here: writing them takes its side of the memory.
     let _ = decoder.space(data.len());
     decoder.commit(data.len());

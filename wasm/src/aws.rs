@@ -19,7 +19,10 @@ use serde::Serialize;
 use serde_wasm_bindgen::Serializer;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::{decoder::RawDecoder, fault};
+use crate::{
+    decoder::{Learn, RawDecoder},
+    fault,
+};
 
 /// What the AWS CLI printed, read file by file.
 #[wasm_bindgen]
@@ -93,64 +96,63 @@ fn object(value: &impl Serialize) -> JsValue {
     value.serialize(&Serializer::json_compatible()).unwrap_or(JsValue::NULL)
 }
 
-/// What a pass over a capture learns for AWS.
-#[derive(Debug, Default)]
-pub(crate) struct Learning {
-    explainer: Option<Explainer>,
-    suggester: Option<(Suggester, Filter)>,
-}
+/// Learns what the mirror filters did.
+#[derive(Debug)]
+struct Explaining(Explainer);
 
-impl Learning {
-    pub(crate) fn observe(&mut self, packet: &Packet<'_>) {
-        if let Some(explainer) = &mut self.explainer {
-            explainer.add(packet);
-        }
-        if let Some((suggester, filter)) = &mut self.suggester {
-            suggester.add(packet, |packet| filter.matches(packet));
-        }
+impl Learn for Explaining {
+    fn observe(&mut self, packet: &Packet<'_>) {
+        self.0.add(packet);
+    }
+
+    fn report(self: Box<Self>) -> JsValue {
+        object(&Report::of(&self.0.finish()))
     }
 }
 
-#[wasm_bindgen]
-impl RawDecoder {
-    /// Judges each packet by the inventory's mirror filters.
-    #[wasm_bindgen(js_name = setExplain)]
-    pub fn set_explain(&mut self, inventory: &RawInventory) {
-        self.learning_mut().explainer = Some(Explainer::new(inventory.inventory.clone()));
+/// Learns a filter.
+#[derive(Debug)]
+struct Suggesting(Suggester, Filter);
+
+impl Learn for Suggesting {
+    fn observe(&mut self, packet: &Packet<'_>) {
+        self.0.add(packet, |packet| self.1.matches(packet));
     }
 
-    /// Learns a mirror filter that drops (or else keeps) what `expression` chooses; returns what is wrong with it.
-    #[wasm_bindgen(js_name = setSuggest)]
-    pub fn set_suggest(&mut self, drop: bool, expression: &str, inventory: &RawInventory) -> Option<String> {
-        let filter = match Filter::parse(expression) {
-            Ok(filter) => filter,
-            Err(error) => return Some(fault::filter(&error, expression)),
-        };
-        let goal = if drop { Goal::Drop } else { Goal::Keep };
-        let suggester = Suggester::new(goal, self.decoder().clone(), inventory.inventory.clone());
-        self.learning_mut().suggester = Some((suggester, filter));
-        None
-    }
-
-    /// What the filters did; nothing where it was not asked for.
-    #[wasm_bindgen(js_name = takeExplanation)]
-    pub fn take_explanation(&mut self) -> Option<JsValue> {
-        self.learning_mut().explainer.take().map(|explainer| object(&Report::of(&explainer.finish())))
-    }
-
-    /// The suggested filter; nothing where it was not asked for.
-    #[wasm_bindgen(js_name = takeSuggestion)]
-    pub fn take_suggestion(&mut self) -> Option<JsValue> {
-        let (suggester, _) = self.learning_mut().suggester.take()?;
-        let suggestion = suggester.finish();
+    fn report(self: Box<Self>) -> JsValue {
+        let suggestion = self.0.finish();
         let filter = &suggestion.filter;
-        Some(object(&Suggested {
+        object(&Suggested {
             report: &suggestion,
             text: suggestion.to_string(),
             exact: suggestion.is_exact(),
             cli: filter.to_cli(),
             json: filter.to_json(),
             cloudformation: filter.to_cloudformation(),
-        }))
+        })
     }
+}
+
+/// Judges each packet that a decoder takes by the inventory's mirror filters.
+#[wasm_bindgen(js_name = setExplain)]
+pub fn set_explain(decoder: &mut RawDecoder, inventory: &RawInventory) {
+    decoder.learn(Explaining(Explainer::new(inventory.inventory.clone())));
+}
+
+/// Learns a mirror filter that drops (or else keeps) what `expression` chooses; returns what is wrong with it.
+#[wasm_bindgen(js_name = setSuggest)]
+pub fn set_suggest(
+    decoder: &mut RawDecoder,
+    drop: bool,
+    expression: &str,
+    inventory: &RawInventory,
+) -> Option<String> {
+    let filter = match Filter::parse(expression) {
+        Ok(filter) => filter,
+        Err(error) => return Some(fault::filter(&error, expression)),
+    };
+    let goal = if drop { Goal::Drop } else { Goal::Keep };
+    let suggester = Suggester::new(goal, decoder.decoder().clone(), inventory.inventory.clone());
+    decoder.learn(Suggesting(suggester, filter));
+    None
 }

@@ -4,29 +4,24 @@
 //! [`RawDecoder::step`] until that asks for more octets; each time it says that output is full, the columns and the
 //! text are read in place and cleared.
 
+use std::fmt::Debug;
+
 use mirrorscope_core::{
     Decoder, Filter, Packet,
     capture::{CaptureError, CaptureReader},
     stack::Ports,
 };
-use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-#[cfg(feature = "reports")]
-use crate::aws::Learning;
-#[cfg(feature = "decode")]
-use crate::tables::Tables;
-use crate::{
-    fault,
-    output::{Output, Show},
-};
+use crate::{fault, output::Output, tables::Tables};
 
 /// Octets that one [`RawDecoder::space`] gives at most.
 pub(crate) const MAX_SPACE_LEN: usize = 256 * 1024;
 
-/// Why [`RawDecoder::step`] returned.
-#[wasm_bindgen]
+/// Why [`RawDecoder::step`] returned, as `engine.ts` knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
+#[repr(u8)]
+enum Status {
     /// More octets are needed.
     Hungry = 0,
     /// Columns or text are full and must be taken.
@@ -48,6 +43,13 @@ pub struct RawDecoder {
     finished: bool,
 }
 
+/// What learns from packets and tells in the end. Behind a pointer, as printers for people are: so the decoder does
+/// not need the parts of the module that few ask for.
+pub(crate) trait Learn: Debug {
+    fn observe(&mut self, packet: &Packet<'_>);
+    fn report(self: Box<Self>) -> JsValue;
+}
+
 /// What is done with each packet.
 #[derive(Debug, Default)]
 struct Work {
@@ -57,10 +59,8 @@ struct Work {
     filter: Option<Filter>,
     taken: u64,
     output: Option<Output>,
-    #[cfg(feature = "decode")]
     tables: Tables,
-    #[cfg(feature = "reports")]
-    learning: Learning,
+    learner: Option<Box<dyn Learn>>,
 }
 
 #[wasm_bindgen]
@@ -96,22 +96,10 @@ impl RawDecoder {
         self.work.left = count.map(|count| count as u64);
     }
 
-    /// Prints packets as `format`; `false` for an unknown one.
+    /// Prints packets as `format`, for programs to read; `false` for an unknown one. For people, see `text`.
     #[wasm_bindgen(js_name = setOutput)]
-    #[allow(clippy::too_many_arguments)]
-    pub fn set_output(
-        &mut self,
-        format: &str,
-        time: u8,
-        nano: bool,
-        local: bool,
-        colour: bool,
-        number: bool,
-        verbose: bool,
-        hex: u8,
-    ) -> bool {
-        let show = Show { time, nano, local, colour, number, verbose, hex };
-        self.work.output = Output::new(format, show, &self.decoder);
+    pub fn set_output(&mut self, format: &str) -> bool {
+        self.work.output = Output::new(format);
         self.work.output.is_some()
     }
 
@@ -131,8 +119,12 @@ impl RawDecoder {
         self.finished = true;
     }
 
-    /// Decodes packets until something is to be done.
-    pub fn step(&mut self) -> Status {
+    /// Decodes packets until something is to be done, which the number of a [`Status`] tells.
+    pub fn step(&mut self) -> u8 {
+        self.advance() as u8
+    }
+
+    fn advance(&mut self) -> Status {
         if self.damage.is_some() {
             return Status::Damaged;
         }
@@ -193,6 +185,12 @@ impl RawDecoder {
         output.clear();
         bytes
     }
+
+    /// What was learnt, as an object; nothing where it was not asked for.
+    #[wasm_bindgen(js_name = takeReport)]
+    pub fn take_report(&mut self) -> Option<JsValue> {
+        self.work.learner.take().map(Learn::report)
+    }
 }
 
 impl RawDecoder {
@@ -200,25 +198,27 @@ impl RawDecoder {
         &self.decoder
     }
 
-    #[cfg(feature = "decode")]
     pub(crate) fn tables(&self) -> &Tables {
         &self.work.tables
     }
 
-    #[cfg(feature = "decode")]
     pub(crate) fn tables_mut(&mut self) -> &mut Tables {
         &mut self.work.tables
     }
 
-    #[cfg(feature = "reports")]
-    pub(crate) fn learning_mut(&mut self) -> &mut Learning {
-        &mut self.work.learning
+    /// Prints each packet that is taken.
+    pub(crate) fn print_to(&mut self, output: Option<Output>) {
+        self.work.output = output;
+    }
+
+    /// Shows each packet that is taken to a learner.
+    pub(crate) fn learn(&mut self, learner: impl Learn + 'static) {
+        self.work.learner = Some(Box::new(learner));
     }
 }
 
 impl Work {
     fn is_full(&self) -> bool {
-        #[cfg(feature = "decode")]
         if self.tables.is_full() {
             return true;
         }
@@ -232,13 +232,13 @@ impl Work {
         }
         self.taken += 1;
         self.left = self.left.map(|left| left.saturating_sub(1));
-        #[cfg(feature = "decode")]
         self.tables.observe(packet);
         if let Some(output) = &mut self.output {
             output.packet(packet);
         }
-        #[cfg(feature = "reports")]
-        self.learning.observe(packet);
+        if let Some(learner) = &mut self.learner {
+            learner.observe(packet);
+        }
     }
 }
 

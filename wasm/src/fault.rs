@@ -1,6 +1,5 @@
 //! Faults as JSON text, from which the TypeScript side makes its errors.
 
-#[cfg(feature = "reports")]
 use mirrorscope_core::aws::describe::DescribeError;
 use mirrorscope_core::{
     capture::{CaptureError, Cause},
@@ -41,7 +40,6 @@ pub(crate) fn filter(error: &FilterError, text: &str) -> String {
 }
 
 /// AWS JSON that could not be read: `line` and `column` count from 1; both are 0 for a fault of the whole text.
-#[cfg(feature = "reports")]
 pub(crate) fn describe(error: &DescribeError) -> String {
     fault("AWS_JSON", &error.message, |json| {
         json.text("hint", error.hint).uint("line", error.line as u64).uint("column", error.column as u64);

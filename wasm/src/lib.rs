@@ -6,29 +6,18 @@
 //! which is what the native program prints; the tree of the packet in hand and reports go as objects. Packets of the
 //! hot path go as columns, read in place.
 
-// Each of the package's modules leaves out what belongs to the others.
-#![cfg_attr(
-    not(all(feature = "capture", feature = "reports")),
-    allow(dead_code, unused_variables, clippy::ptr_arg)
-)]
-
-#[cfg(feature = "reports")]
 pub mod aws;
-#[cfg(feature = "capture")]
 pub mod capture;
-#[cfg(feature = "decode")]
 mod columns;
-#[cfg(feature = "capture")]
 pub mod complete;
 pub mod decoder;
 mod fault;
-#[cfg(feature = "decode")]
 pub mod filter;
 mod output;
-#[cfg(feature = "capture")]
 pub mod packet;
-#[cfg(feature = "decode")]
 mod tables;
+pub mod tcpdump;
+pub mod text;
 
 use std::net::{IpAddr, Ipv6Addr};
 

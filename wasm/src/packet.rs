@@ -10,8 +10,6 @@ use mirrorscope_core::{
 use serde::Serialize;
 use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 
-use crate::decoder::RawDecoder;
-
 /// Numbers from here on are not exact in JavaScript.
 const FIRST_UNSAFE: u64 = 1 << 53;
 
@@ -19,14 +17,6 @@ const FIRST_UNSAFE: u64 = 1 << 53;
 #[wasm_bindgen]
 pub fn dissect(octets: &[u8], link_type: u16, original_len: u32) -> JsValue {
     object(&Decoder::default(), octets, link_type, original_len)
-}
-
-#[wasm_bindgen]
-impl RawDecoder {
-    /// As [`dissect`], with this decoder's ports.
-    pub fn dissect(&self, octets: &[u8], link_type: u16, original_len: u32) -> JsValue {
-        object(self.decoder(), octets, link_type, original_len)
-    }
 }
 
 /// The layer tree as an object of JavaScript.

@@ -25,12 +25,12 @@ use crate::{
 pub(crate) struct Tables {
     pub(crate) sessions: Sessions,
     columns: Option<Columns>,
-    flows: Option<Flows>,
+    pub(crate) flows: Option<Flows>,
 }
 
 /// Flows under observation, and those that have ended.
 #[derive(Debug)]
-struct Flows {
+pub(crate) struct Flows {
     table: FlowTable,
     report: Option<Report>,
     sort: SortKey,
@@ -136,31 +136,11 @@ impl RawDecoder {
         print_sessions(&self.tables().sessions.rows(), sessions::print_json)
     }
 
-    /// The same as CSV.
-    #[cfg(feature = "capture")]
-    #[wasm_bindgen(js_name = printSessionsCsv)]
-    pub fn print_sessions_csv(&self) -> String {
-        print_sessions(&self.tables().sessions.rows(), sessions::print_csv)
-    }
-
     /// Ends all flows and prints them as the native program does, as JSON lines.
     #[wasm_bindgen(js_name = printFlows)]
     pub fn print_flows(&mut self) -> String {
         let mut line = Line::default();
         self.end_flows().iter().for_each(|flow| flows::print_json(flow, &no_name, &mut line));
-        text(&line)
-    }
-
-    /// The same as CSV.
-    #[cfg(feature = "capture")]
-    #[wasm_bindgen(js_name = printFlowsCsv)]
-    pub fn print_flows_csv(&mut self) -> String {
-        let flows = self.end_flows();
-        let mut line = Line::default();
-        if self.tables().flows.is_some() {
-            flows::print_csv_header(&mut line);
-        }
-        flows.iter().for_each(|flow| flows::print_csv(flow, &no_name, &mut line));
         text(&line)
     }
 
@@ -180,7 +160,7 @@ impl RawDecoder {
 }
 
 impl RawDecoder {
-    fn end_flows(&mut self) -> Vec<FlowRecord> {
+    pub(crate) fn end_flows(&mut self) -> Vec<FlowRecord> {
         let Some(Flows { table, report, sort, limit }) = &mut self.tables_mut().flows else {
             return Vec::new();
         };
@@ -191,10 +171,10 @@ impl RawDecoder {
     }
 }
 
-type Row = (sessions::Key, sessions::Counters);
-type PrintRows = fn(&[Row], mirrorscope_core::aws::mirror::NameOf<'_>, &mut Line);
+pub(crate) type Row = (sessions::Key, sessions::Counters);
+pub(crate) type PrintRows = fn(&[Row], mirrorscope_core::aws::mirror::NameOf<'_>, &mut Line);
 
-fn print_sessions(rows: &[Row], print: PrintRows) -> String {
+pub(crate) fn print_sessions(rows: &[Row], print: PrintRows) -> String {
     let mut line = Line::default();
     print(rows, &no_name, &mut line);
     text(&line)

@@ -1,14 +1,17 @@
 //! The project's tasks, so that the README needs to name only two commands: `cargo xtask run` and `cargo xtask test`.
 
 mod bench;
+mod bindings;
 mod deploy;
 mod install;
 mod npm;
+mod origins;
 mod package;
 mod page;
 mod run;
 mod shell;
 mod snip;
+mod split;
 mod test;
 mod wasm;
 

@@ -14,49 +14,69 @@ use flate2::{Compression, write::GzEncoder};
 use wasm_bindgen_cli_support::Bindgen;
 
 use crate::{
+    bindings,
+    origins::Origins,
     shell::{self, Outcome},
-    snip,
+    snip, split, wasm,
 };
 
 const PACKAGE: &str = "wasm/npm";
 const DIST: &str = "wasm/npm/dist";
 const RUNTIMES: &str = "wasm/npm/test/runtimes";
 
-/// A module of the package.
-pub(crate) struct Module {
-    /// The cargo feature of the wasm crate that it is built with.
-    pub(crate) feature: &'static str,
+/// A part of the module, each of which needs those before it.
+struct Part {
     /// Its name in the package.
-    pub(crate) file: &'static str,
+    file: &'static str,
     /// The name of its JavaScript side.
     bindings: &'static str,
+    /// How the names of its exports begin; the first part has all that no other has.
+    exports: &'static [&'static str],
     /// The most octets of it as a server sends it, gzip.
     max_gzip_len: usize,
 }
 
-/// What every user loads; what is loaded instead of it by a worker, or beside it by the first `Capture`; what is loaded
-/// when tcpdump's text or AWS's description is first asked for.
-pub(crate) const MODULES: [Module; 3] = [
-    Module { feature: "decode", file: "mirrorscope.wasm", bindings: "bindings", max_gzip_len: 130 * 1024 },
-    Module {
-        feature: "capture",
+/// What every user loads; what `Capture` needs to open a capture, find packets in it and show them in a table; what tells
+/// of one packet or one flow, and prints for people; what prints as tcpdump does, and knows AWS's descriptions.
+const PARTS: [Part; 4] = [
+    Part { file: "mirrorscope.wasm", bindings: "bindings", exports: &[], max_gzip_len: 126 * 1024 },
+    Part {
         file: "capture.wasm",
         bindings: "bindings-capture",
-        max_gzip_len: 228 * 1024,
+        exports: &["rawcapture_", "__wbg_rawcapture_", "indexBytesPerPacket"],
+        max_gzip_len: 84 * 1024,
     },
-    Module {
-        feature: "reports",
+    Part {
+        file: "packet.wasm",
+        bindings: "bindings-packet",
+        exports: &[
+            "setText",
+            "sessionsCsv",
+            "flowsCsv",
+            "dissect",
+            "completeFilter",
+            "rawcapture_complete",
+            "rawcapture_dissect",
+            "rawcapture_print",
+            "rawcapture_visitPrint",
+            "rawcapture_visitFollow",
+            "rawcapture_talkers",
+            "rawcapture_sessionsCsv",
+        ],
+        max_gzip_len: 35 * 1024,
+    },
+    Part {
         file: "reports.wasm",
         bindings: "bindings-reports",
-        max_gzip_len: 288 * 1024,
+        exports: &["rawinventory_", "__wbg_rawinventory_", "setExplain", "setSuggest", "setTcpdump"],
+        max_gzip_len: 205 * 1024,
     },
 ];
 
-/// The most octets of the JavaScript that every user loads, gzip: one entry with all that it imports at once. A ratchet
-/// too: the goal is 8 KiB.
-const MAX_ENTRY_GZIP_LEN: usize = 9 * 1024 + 512;
-/// The most octets of the tarball, a ratchet: each of the three modules has a decoder of its own. The goal is 600,000.
-const MAX_TARBALL_LEN: u64 = 715_000;
+/// The most octets of the JavaScript that every user loads, gzip: one entry with all that it imports at once.
+const MAX_ENTRY_GZIP_LEN: usize = 8 * 1024;
+/// The most octets of the tarball.
+const MAX_TARBALL_LEN: u64 = 525_000;
 
 /// What rustc's default wasm32 features need of wasm-opt. What is called once is inlined only while it is small:
 /// printers inside the decoding loop would make it too large for a browser to compile well.
@@ -73,14 +93,11 @@ pub(crate) fn node() -> Outcome {
     }
 }
 
-/// Builds the package from the files of [`MODULES`] and packs it; fails where a size is over its budget.
-pub(crate) fn build(files: &[PathBuf]) -> Outcome {
+/// Builds the package from the linked module and packs it; fails where a size is over its budget.
+pub(crate) fn build(module: &Path) -> Outcome {
     let _ = fs::remove_dir_all(DIST);
     install()?;
-    for (module, file) in MODULES.iter().zip(files) {
-        bind(module, file)?;
-        shrink(module)?;
-    }
+    bind(module)?;
     for license in ["LICENSE-MIT", "LICENSE-APACHE"] {
         fs::copy(license, Path::new(PACKAGE).join(license)).map_err(|error| format!("{license}: {error}"))?;
     }
@@ -114,24 +131,50 @@ pub(crate) fn lint() -> Outcome {
     shell::run(&mut npm("run --silent check"))
 }
 
-/// Writes the module's JavaScript side, its types, and the module that belongs to them.
-fn bind(module: &Module, file: &Path) -> Outcome {
-    let name = module.bindings;
+/// Writes the parts of the module, and their JavaScript sides with types.
+fn bind(module: &Path) -> Outcome {
+    let origins = fs::read(module).map_err(|error| format!("{}: {error}", module.display()))?;
+    let origins = Origins::read(&origins)?;
     let mut bindgen = Bindgen::new();
-    bindgen.input_module(name, snip::panics(file)?).out_name(name).typescript(true);
+    bindgen.input_module("bindings", snip::panics(module)?).out_name("bindings").typescript(true);
     bindgen.web(true).map_err(|error| error.to_string())?;
-    bindgen.remove_name_section(true).remove_producers_section(true).omit_default_module_path(true);
+    bindgen.remove_producers_section(true).omit_default_module_path(true).demangle(false);
     bindgen.generate(DIST).map_err(|error| format!("wasm-bindgen: {error:#}"))?;
-    let _ = fs::remove_file(Path::new(DIST).join(format!("{name}_bg.wasm.d.ts")));
-    // The compiler looks for types beside the sources, and for the code beside what it writes.
-    for kind in ["js", "d.ts"] {
-        rename(&format!("{name}.{kind}"), &format!("../src/{name}.{kind}"))?;
+    let _ = fs::remove_file(Path::new(DIST).join("bindings_bg.wasm.d.ts"));
+    let whole = take("bindings_bg.wasm")?;
+    let later: Vec<_> = PARTS.iter().skip(1).map(|part| part.exports).collect();
+    let mut imports = Vec::new();
+    for (part, octets) in PARTS.iter().zip(split::split(&whole, &origins, &later)?) {
+        let found = wasm::imports(&octets).map_err(|error| format!("{}: {error}", part.file))?;
+        imports.push(found.into_iter().map(|(_, name)| name).collect());
+        shrink(part, &octets)?;
     }
-    // The package's own types refer to them, too.
-    let types = format!("{name}.d.ts");
-    fs::copy(Path::new(PACKAGE).join("src").join(&types), Path::new(DIST).join(&types))
-        .map_err(|error| format!("{types}: {error}"))?;
-    rename(&format!("{name}_bg.wasm"), "unoptimised.wasm")
+    let script = String::from_utf8(take("bindings.js")?).map_err(|error| error.to_string())?;
+    let names = PARTS.map(|part| part.bindings);
+    for (part, text) in PARTS.iter().zip(bindings::split(&script, &later, &names, &imports)?) {
+        write(&format!("../src/{}.js", part.bindings), text.as_bytes())?;
+    }
+    // The compiler looks for types beside the sources, and the package's own types refer to them, too.
+    let types = String::from_utf8(take("bindings.d.ts")?).map_err(|error| error.to_string())?;
+    let types = bindings::types(&types)?;
+    for folder in [".", "../src"] {
+        write(&format!("{folder}/bindings.d.ts"), types.as_bytes())?;
+        for part in PARTS.iter().skip(1) {
+            write(&format!("{folder}/{}.d.ts", part.bindings), b"export * from './bindings.js';\n")?;
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file that something else is made of, and removes it.
+fn take(file: &str) -> Outcome<Vec<u8>> {
+    let octets = read(file)?;
+    fs::remove_file(Path::new(DIST).join(file)).map_err(|error| format!("{file}: {error}"))?;
+    Ok(octets)
+}
+
+fn write(file: &str, octets: &[u8]) -> Outcome {
+    fs::write(Path::new(DIST).join(file), octets).map_err(|error| format!("{file}: {error}"))
 }
 
 fn install() -> Outcome {
@@ -141,24 +184,20 @@ fn install() -> Outcome {
     shell::run(&mut npm("ci --no-audit --no-fund"))
 }
 
-fn shrink(module: &Module) -> Outcome {
+fn shrink(part: &Part, octets: &[u8]) -> Outcome {
+    write("unoptimised.wasm", octets)?;
     let wasm_opt = Path::new(PACKAGE).join("node_modules/binaryen/bin/wasm-opt");
     let mut command = shell::command("node", "");
     command.arg(wasm_opt).args(WASM_OPT.split_whitespace());
-    command.arg(Path::new(DIST).join("unoptimised.wasm")).arg("-o").arg(Path::new(DIST).join(module.file));
+    command.arg(Path::new(DIST).join("unoptimised.wasm")).arg("-o").arg(Path::new(DIST).join(part.file));
     shell::run(&mut command)?;
-    fs::remove_file(Path::new(DIST).join("unoptimised.wasm")).map_err(|error| error.to_string())
-}
-
-fn rename(from: &str, to: &str) -> Outcome {
-    let dist = Path::new(DIST);
-    fs::rename(dist.join(from), dist.join(to)).map_err(|error| format!("{from}: {error}"))
+    take("unoptimised.wasm").map(drop)
 }
 
 fn check_sizes() -> Outcome {
     let mut sizes = vec![("entry", gzip_len(&entry_files()?)?, MAX_ENTRY_GZIP_LEN)];
-    for module in &MODULES {
-        sizes.push((module.file, gzip_len(&[module.file])?, module.max_gzip_len));
+    for part in &PARTS {
+        sizes.push((part.file, gzip_len(&[part.file])?, part.max_gzip_len));
     }
     for (what, len, max_len) in &sizes {
         eprintln!("{what}: {len} of {max_len} bytes, gzip");

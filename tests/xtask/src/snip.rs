@@ -29,7 +29,7 @@ const RETURN: [&str; 2] = ["panic_count", "drop_in_place"];
 pub(crate) fn panics(file: &Path) -> Outcome<Module> {
     let describe = |error| format!("{}: {error:#}", file.display());
     let mut config = ModuleConfig::new();
-    config.generate_name_section(false).generate_producers_section(false);
+    config.generate_name_section(true).generate_producers_section(false);
     let mut module = config.parse_file(file).map_err(describe)?;
     let never_return: Vec<_> = module
         .funcs

@@ -1,4 +1,4 @@
-//! `cargo xtask wasm`: the modules for JavaScript, built with the first compiler that can, and checked for what they import.
+//! `cargo xtask wasm`: the module for JavaScript, built with the first compiler that can, and checked for what it imports.
 //!
 //! The standard library for wasm32 comes from rustup. Where rustup is missing or offline, Debian's compiler builds it
 //! from Debian's sources; that takes minutes the first time and is kept in `target/wasm-distro`.
@@ -21,10 +21,12 @@ use crate::{
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const FILE: &str = "wasm32-unknown-unknown/wasm/mirrorscope_wasm.wasm";
-const BUILD: &str = "build --profile wasm --package mirrorscope-wasm --no-default-features --features";
+const BUILD: &str = "build --profile wasm --package mirrorscope-wasm";
 const DEBIAN_PACKAGES: &str = "rustc-web cargo-web rust-web-src lld";
 /// No places in the source for panics, whose words are cut off anyway (see `snip`): they tell about the builder's folders.
-const FLAGS: (&str, &str) = ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Zlocation-detail=none");
+/// Relocations tell what is a pointer (see `origins`).
+const FLAGS: (&str, &str) =
+    ("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-Zlocation-detail=none -Clink-arg=--emit-relocs");
 /// Lets a stable compiler take options that begin with `-Z`.
 const UNSTABLE: (&str, &str) = ("RUSTC_BOOTSTRAP", "1");
 const RUSTUP_LIMIT: Duration = Duration::from_secs(90);
@@ -38,23 +40,13 @@ pub(crate) enum Compiler {
     Distribution,
 }
 
-/// Builds the modules and the npm package around them; without Node only the modules.
+/// Builds the module and the npm package around it; without Node only the module.
 pub(crate) fn build(compiler: Compiler) -> Outcome {
     let own = compiler == Compiler::First && has_target();
-    let mut files = Vec::new();
-    for module in &npm::MODULES {
-        let built = if own {
-            with_own_compiler(module.feature)?
-        } else {
-            with_distribution_compiler(module.feature)?
-        };
-        let file = built.with_file_name(format!("{}-{}", module.feature, module.file));
-        fs::copy(&built, &file).map_err(|error| format!("cannot copy {}: {error}", built.display()))?;
-        check_file(&file)?;
-        files.push(file);
-    }
+    let file = if own { with_own_compiler()? } else { with_distribution_compiler()? };
+    check_file(&file)?;
     match npm::node() {
-        Ok(()) => npm::build(&files),
+        Ok(()) => npm::build(&file),
         Err(command) => {
             eprintln!("SKIPPED: the npm package; to have it: {command}");
             Ok(())
@@ -93,13 +85,13 @@ fn has_standard_library() -> bool {
     files.any(|file| file.is_ok_and(|file| file.file_name().to_string_lossy().starts_with("libstd-")))
 }
 
-fn with_own_compiler(feature: &str) -> Outcome<PathBuf> {
-    let mut cargo = shell::cargo(&format!("{BUILD} {feature} --target {TARGET}"));
+fn with_own_compiler() -> Outcome<PathBuf> {
+    let mut cargo = shell::cargo(&format!("{BUILD} --target {TARGET}"));
     shell::run(cargo.envs([FLAGS, UNSTABLE]))?;
     Ok(shell::target_dir().join(FILE))
 }
 
-fn with_distribution_compiler(feature: &str) -> Outcome<PathBuf> {
+fn with_distribution_compiler() -> Outcome<PathBuf> {
     if install::debian(DEBIAN_PACKAGES, distribution_is_complete).is_err() {
         return Err(format!(
             "no compiler here can build for {TARGET}; install one with either of\n  \
@@ -109,7 +101,7 @@ fn with_distribution_compiler(feature: &str) -> Outcome<PathBuf> {
     }
     let target_dir = shell::target_dir().join("wasm-distro");
     eprintln!("building with Debian's compiler; the first time takes some minutes");
-    shell::run(&mut distribution_cargo(feature, &target_dir))?;
+    shell::run(&mut distribution_cargo(&target_dir))?;
     Ok(target_dir.join(FILE))
 }
 
@@ -119,8 +111,8 @@ fn distribution_is_complete() -> bool {
     sources.is_file() && programs.iter().all(|program| Path::new(program).is_file())
 }
 
-fn distribution_cargo(feature: &str, target_dir: &Path) -> Command {
-    let mut cargo = shell::command("/usr/bin/cargo", &format!("{BUILD} {feature}"));
+fn distribution_cargo(target_dir: &Path) -> Command {
+    let mut cargo = shell::command("/usr/bin/cargo", BUILD);
     cargo.args(["-Z", "build-std=std,panic_abort", "--target", TARGET]);
     // What the calling cargo set for its own compiler would mislead this one.
     for name in ["CARGO", "RUSTUP_TOOLCHAIN", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
@@ -137,9 +129,10 @@ fn distribution_cargo(feature: &str, target_dir: &Path) -> Command {
 }
 
 /// An import of a module: which module it wants it from, and what.
-type Import = (String, String);
+pub(crate) type Import = (String, String);
 
-fn imports(module: &[u8]) -> Outcome<Vec<Import>> {
+/// What a module imports.
+pub(crate) fn imports(module: &[u8]) -> Outcome<Vec<Import>> {
     let mut found = Vec::new();
     for payload in Parser::new(0).parse_all(module) {
         if let Payload::ImportSection(section) = payload.map_err(|error| error.to_string())? {

@@ -11,6 +11,7 @@ export { dissect } from './packet.js';
 export { initCapture } from './capture-module.js';
 export { memoryBytes, type ModuleSource } from './module.js';
 export { initReports } from './reports.js';
+export { initPacket } from './packet-module.js';
 export { init, initSync, isReady, version } from './runtime.js';
 export type { RandomAccess, Source } from './sources.js';
 export type * from './types.js';

@@ -1,10 +1,10 @@
 /** AWS mirror filters, explained, checked and suggested offline, from what the AWS CLI prints. */
 import type { RawInventory } from './bindings-reports.js';
 import { AwsJsonError, MirrorscopeError } from './errors.js';
-import { reporter, reports } from './reports.js';
+import { reports } from './reports.js';
 import type { Source } from './sources.js';
 import { drain } from './drain.js';
-import { throwFilter } from './engine.js';
+import { Engine, throwFilter } from './engine.js';
 import type { PassOptions, SessionId } from './types.js';
 
 /** What `aws ec2 describe-traffic-mirror-*` and `describe-network-interfaces` print, as text, octets or parsed. */
@@ -35,11 +35,12 @@ export function lint(...json: AwsJson[]): Promise<AwsReport> {
 
 /** Which rule of which mirror filter the packets of a capture match. */
 export async function explain(source: Source, json: AwsJson | AwsJson[], options: PassOptions = {}): Promise<AwsReport> {
-  const engine = await reporter(options);
+  const { setExplain } = await reports();
+  const engine = new Engine(options);
   try {
-    await withInventory(list(json), (inventory) => engine.raw.setExplain(inventory));
+    await withInventory(list(json), (inventory) => setExplain(engine.raw, inventory));
     await drain(engine, source, options);
-    return engine.raw.takeExplanation() as AwsReport;
+    return engine.raw.takeReport() as AwsReport;
   } finally {
     engine.free();
   }
@@ -52,13 +53,14 @@ export async function suggest(
   json: AwsJson | AwsJson[] = [],
   options: PassOptions = {},
 ): Promise<Suggestion> {
-  const engine = await reporter(options);
+  const { setSuggest } = await reports();
+  const engine = new Engine(options);
   try {
     const [drops, expression] = 'drop' in goal ? [true, goal.drop] : [false, goal.keep];
-    const fault = await withInventory(list(json), (inventory) => engine.raw.setSuggest(drops, expression, inventory));
+    const fault = await withInventory(list(json), (inventory) => setSuggest(engine.raw, drops, expression, inventory));
     throwFilter(fault);
     await drain(engine, source, options);
-    return engine.raw.takeSuggestion() as Suggestion;
+    return engine.raw.takeReport() as Suggestion;
   } finally {
     engine.free();
   }
@@ -78,7 +80,7 @@ function list(json: AwsJson | AwsJson[]): AwsJson[] {
 }
 
 async function withInventory<T>(files: AwsJson[], use: (inventory: RawInventory) => T): Promise<T> {
-  const inventory = new (await reports()).bindings.RawInventory();
+  const inventory = new (await reports()).RawInventory();
   try {
     for (const file of files) {
       const fault = inventory.add(octets(file));

@@ -1,14 +1,16 @@
 /** A capture that can be looked at anywhere: an index stays in memory, octets are read again when they are needed. */
+import './api.js';
 import { type AwsJson, type AwsReport, explain, lint, namesOf, type Suggestion, suggest } from './aws.js';
 import type { RawCapture } from './bindings-capture.js';
-import { type CaptureBindings, loadedCapture } from './capture-module.js';
+import { capturePart } from './capture-module.js';
 import { FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';
 import { print } from './decode.js';
-import { fault } from './filter.js';
+import { checkFilter } from './filter.js';
 import { Kept } from './kept.js';
-import type { Loaded } from './module.js';
+import { memory } from './module.js';
 import { Loader } from './loader.js';
 import type { Source } from './sources.js';
+import { packetPart } from './packet-module.js';
 import { changed, run, type Visited } from './visit.js';
 import type {
   CaptureApi, CaptureOptions, Damage, ExportKind, FlowPage, FlowQuery, FollowedStream, Overview, Problem, ReadOptions,
@@ -27,7 +29,6 @@ interface Selected { id: number; count: number; read: number; visit?: number; er
 
 /** An indexed capture. Give it back with `dispose()` or `using`. */
 export class Capture implements CaptureApi {
-  readonly #module: Loaded<CaptureBindings>;
   readonly #raw: RawCapture;
   readonly #loader: Loader;
   readonly #options: CaptureOptions;
@@ -43,12 +44,11 @@ export class Capture implements CaptureApi {
   private constructor(sources: Source[], options: CaptureOptions) {
     const { live = false, maxPackets = live ? LIVE_PACKETS : 0 } = options;
     const seed = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
-    const module = loadedCapture();
-    if (!module) throw new NotInitialisedError('captures need the module with the index', 'await initCapture()');
-    this.#module = module;
-    this.#raw = new module.bindings.RawCapture(maxPackets, live, seed);
+    const bindings = capturePart.loaded;
+    if (!bindings) throw new NotInitialisedError('captures need the part with the index', 'await initCapture()');
+    this.#raw = new bindings.RawCapture(maxPackets, live, seed);
     this.#options = options;
-    this.#loader = new Loader(this.#raw, module.memory);
+    this.#loader = new Loader(this.#raw, memory());
     this.#raw.setPorts(Uint16Array.from(options.genevePorts ?? [6081]), Uint16Array.from(options.vxlanPorts ?? [4789]));
     const { flows = true, aws = [] } = options;
     if (flows) this.#gatherFlows(flows === true ? {} : flows);
@@ -170,12 +170,12 @@ export class Capture implements CaptureApi {
   }
 
   async packet(packet: number): Promise<PacketTree> {
-    const octets = await this.bytes(packet);
+    const [octets] = await Promise.all([this.bytes(packet), packetPart.load()]);
     return this.#raw.dissect(packet, octets) as PacketTree;
   }
 
   async text(packet: number, format: 'text' | 'tcpdump' | 'jsonl' = 'text'): Promise<string> {
-    const octets = await this.bytes(packet);
+    const [octets] = await Promise.all([this.bytes(packet), packetPart.load()]);
     if (format !== 'tcpdump') return this.#raw.printPacket(packet, octets, format) ?? '';
     const selection = this.#selection(this.#raw.selectPacket(packet), '');
     try {
@@ -204,12 +204,12 @@ export class Capture implements CaptureApi {
 
   async sessionsSeen(): Promise<Session[]> {
     await this.#name();
-    return lines(this.#raw.sessions(true, false));
+    return lines(this.#raw.sessions(true));
   }
 
   async sessions(): Promise<Session[]> {
     await this.#name();
-    return lines(this.#raw.sessions(false, false));
+    return lines(this.#raw.sessions(false));
   }
 
   async problems(): Promise<Problem[]> {
@@ -237,6 +237,7 @@ export class Capture implements CaptureApi {
   }
 
   async follow(flow: number, { limit = FOLLOW_LEN, ...options }: { limit?: number } & ReadOptions = {}): Promise<FollowedStream> {
+    await packetPart.load();
     const visit = this.#raw.visitFollow(flow, limit);
     const talkers = this.#raw.talkers(flow);
     if (visit === undefined || talkers === undefined) throw new RangeError(`there is no flow ${flow}`);
@@ -268,10 +269,10 @@ export class Capture implements CaptureApi {
   }
 
   async *#exported(kind: ExportKind, selection: number): AsyncGenerator<Uint8Array, void, void> {
-    await this.#name();
+    await Promise.all([this.#name(), packetPart.load()]);
     const table = { 'flows-csv': true, 'flows-jsonl': false, 'sessions-csv': true, 'sessions-jsonl': false }[kind as string];
     if (table !== undefined) {
-      yield kind.startsWith('flows') ? this.#raw.printFlows(table, selection) : new TextEncoder().encode(this.#raw.sessions(false, table));
+      yield kind.startsWith('flows') ? this.#raw.printFlows(table, selection) : new TextEncoder().encode(table ? this.#raw.sessionsCsv() : this.#raw.sessions(false));
       return;
     }
     const visit = this.#raw.visitPrint(selection, kind, kind === 'csv');
@@ -320,18 +321,19 @@ export class Capture implements CaptureApi {
   async #name(): Promise<void> {
     if (this.#aws.length === 0 || this.#raw.sessionCount() === this.#named) return;
     const from = this.#named;
-    const seen = lines<Session>(this.#raw.sessions(true, false));
+    const seen = lines<Session>(this.#raw.sessions(true));
     this.#named = seen.length;
     const names = await namesOf(seen.slice(from), this.#aws);
     if (!this.#disposed) names.forEach((name, at) => this.#raw.setName(from + at, name ?? ''));
   }
 
   async complete(text: string, cursor: number = text.length): Promise<Completion[]> {
+    await packetPart.load();
     return JSON.parse(this.#raw.complete(text, cursor)) as Completion[];
   }
 
   async check(text: string): Promise<FilterError | undefined> {
-    return fault(this.#module.bindings, text);
+    return checkFilter(text);
   }
 
   async append(chunk: Uint8Array): Promise<void> {
@@ -346,7 +348,7 @@ export class Capture implements CaptureApi {
   }
 
   #visited(): Visited {
-    return { raw: this.#raw, memory: this.#module.memory, octets: this.#loader.octets };
+    return { raw: this.#raw, memory: memory(), octets: this.#loader.octets };
   }
 
   /** Runs a visit to its end and returns what it found. */

@@ -1,5 +1,6 @@
 /** A batch of packets as columns: typed arrays in Arrow's layout, in the module's memory or copied out of it. */
-import { moduleMemory, ready } from './runtime.js';
+import { memory } from './module.js';
+import { ready } from './runtime.js';
 import type { SessionId } from './types.js';
 
 /** The columns in the order in which the module lists their addresses. */
@@ -144,7 +145,7 @@ export class Batch {
 
 /** Views of the module's columns: good until the decoder goes on or the module's memory grows. */
 export function view(addresses: Uint32Array, length: number, sessions: readonly SessionId[]): Batch {
-  const { buffer } = moduleMemory();
+  const { buffer } = memory();
   const columns = Object.fromEntries(
     NAMES.map((name, index) => {
       const cells = name === 'src' || name === 'dst' ? length * ADDRESS_LEN : length;

@@ -1,11 +1,11 @@
 /** From a source to batches: the pulling way (`decode`), the pushing way (`Decoder`) and a stream between (`DecodeStream`). */
-import type { RawDecoder } from './bindings.js';
 import { Batch } from './columns.js';
-import { type CaptureDecoder, captureModule } from './capture-module.js';
-import { Engine, type Pass } from './engine.js';
+import { Engine } from './engine.js';
 import type { CaptureError } from './errors.js';
 import { drain, pass } from './drain.js';
 import type { Source } from './sources.js';
+import { packetPart } from './packet-module.js';
+import { textPrinter } from './text.js';
 import type { DecodeOptions, Flow, FlowCounters, PassOptions, PrintOptions, Session } from './types.js';
 
 /** Packets of a batch, where nothing else is asked for. */
@@ -73,19 +73,13 @@ export async function report(
   options: PassOptions & { csv?: boolean } = {},
 ): Promise<{ text: string; damage: CaptureError | undefined }> {
   const passed = what === 'flows' ? { flows: true, ...options } : options;
-  if (!options.csv) {
-    return reported(new Engine(passed), source, options, ({ raw }) => (what === 'flows' ? raw.printFlows() : raw.printSessions()));
-  }
-  const engine = new Engine<CaptureDecoder>(passed, await captureModule());
-  return reported(engine, source, options, ({ raw }) => (what === 'flows' ? raw.printFlowsCsv() : raw.printSessionsCsv()));
-}
-
-async function reported<Raw extends RawDecoder>(
-  engine: Engine<Raw>, source: Source, options: PassOptions, text: (engine: Engine<Raw>) => string,
-): Promise<{ text: string; damage: CaptureError | undefined }> {
+  const csv = options.csv ? await packetPart.load() : undefined;
+  const engine = new Engine(passed);
+  const { raw } = engine;
   try {
     const damage = await drain(engine, source, options);
-    return { text: text(engine), damage };
+    if (what === 'flows') return { text: csv ? csv.flowsCsv(raw) : raw.printFlows(), damage };
+    return { text: csv ? csv.sessionsCsv(raw) : raw.printSessions(), damage };
   } finally {
     engine.free();
   }
@@ -116,7 +110,6 @@ export function print(source: Source, options: PrintOptions = {}): ReadableStrea
 async function* printed(source: Source, options: PrintOptions): AsyncGenerator<Uint8Array, void, void> {
   const engine = await printer(options);
   try {
-    engine.print(options);
     for await (const _ of pass(engine, source, options)) {
       const octets = engine.raw.takeOutput();
       if (octets.length > 0) yield octets;
@@ -126,11 +119,12 @@ async function* printed(source: Source, options: PrintOptions): AsyncGenerator<U
   }
 }
 
-/** What people read is printed by modules that are loaded for it. */
-async function printer(options: PrintOptions): Promise<Pass> {
-  if (options.format === 'tcpdump') return (await import('./reports.js')).reporter(options);
-  const isForPrograms = options.format !== 'text' && !options.verbose && !options.hex;
-  return isForPrograms ? new Engine(options) : new Engine<CaptureDecoder>(options, await captureModule());
+/** What people read is printed by a part that is loaded for it. */
+async function printer(options: PrintOptions): Promise<Engine> {
+  const engine = new Engine(options);
+  if (engine.raw.setOutput(options.format ?? 'jsonl')) return engine;
+  engine.free();
+  return textPrinter(options);
 }
 
 /** A decoder that is pushed into. Give it back with `dispose()` or `using`. */

@@ -1,11 +1,11 @@
 /** A whole source through one engine. */
-import type { Pass } from './engine.js';
+import type { Engine } from './engine.js';
 import type { CaptureError } from './errors.js';
 import { type Chunks, open, type Source } from './sources.js';
 import type { PassOptions } from './types.js';
 
 /** Runs a source through an engine; yields when output is to be taken, and throws what the source's end says. */
-export async function* pass(engine: Pass, source: Source, options: PassOptions): AsyncGenerator<void, void, void> {
+export async function* pass(engine: Engine, source: Source, options: PassOptions): AsyncGenerator<void, void, void> {
   const chunks = open(source, options.signal);
   try {
     for await (const chunk of chunks.octets) {
@@ -25,7 +25,7 @@ export async function* pass(engine: Pass, source: Source, options: PassOptions):
 }
 
 /** Runs a source through an engine that prints nothing; returns the capture's damage. */
-export async function drain(engine: Pass, source: Source, options: PassOptions): Promise<CaptureError | undefined> {
+export async function drain(engine: Engine, source: Source, options: PassOptions): Promise<CaptureError | undefined> {
   try {
     for await (const _ of pass(engine, source, options)) engine.taken();
   } catch (error) {
@@ -36,7 +36,7 @@ export async function drain(engine: Pass, source: Source, options: PassOptions):
   return undefined;
 }
 
-function tell({ onProgress }: PassOptions, chunks: Chunks, engine: Pass): void {
+function tell({ onProgress }: PassOptions, chunks: Chunks, engine: Engine): void {
   onProgress?.({ bytes: chunks.bytes(), totalBytes: chunks.totalBytes, packets: engine.raw.packets() });
 }
 

@@ -1,52 +1,38 @@
-/** One decoder of a module with its options set, fed with chunks. What is pushed and pulled above is built on it. */
+/** One decoder with its options set, fed with chunks. What is pushed and pulled above is built on it. */
 import type { RawDecoder } from './bindings.js';
 import { type Batch, view } from './columns.js';
 import { CaptureError, FilterError, MirrorscopeError } from './errors.js';
-import type { Loaded } from './module.js';
-import { type Bindings, loaded } from './runtime.js';
-import type { DecodeOptions, Flow, FlowCounters, FlowOptions, PrintOptions, Session, SessionId } from './types.js';
+import { memory } from './module.js';
+import { ready } from './runtime.js';
+import type { DecodeOptions, Flow, FlowCounters, FlowOptions, Session, SessionId } from './types.js';
 
 /** Octets that a module takes at once. */
 const SPACE_LEN = 256 * 1024;
 const FULL = 1;
 const HUNGRY = 0;
 
-/** What the decoders of all modules have. */
-export type RawPass = Pick<
-  RawDecoder,
-  | 'setPorts' | 'setFilter' | 'setRange' | 'setOutput' | 'takeOutput' | 'space' | 'commit' | 'finish' | 'step' | 'damage'
-  | 'packets' | 'taken' | 'free'
->;
-
 /** A pass over a capture: chunks in, and each time something is to be taken, a pause. */
-export class Pass<Raw extends RawPass = RawPass> {
-  readonly raw: Raw;
+export class Engine {
+  readonly raw: RawDecoder;
   done = false;
-  readonly #memory: WebAssembly.Memory;
+  readonly #memory = memory();
+  #seen: SessionId[] = [];
+  #addresses: Uint32Array | undefined;
 
-  constructor(raw: Raw, memory: WebAssembly.Memory, options: DecodeOptions) {
-    this.raw = raw;
-    this.#memory = memory;
-    const { filter, skip = 0, count, genevePorts = [6081], vxlanPorts = [4789] } = options;
+  constructor(options: DecodeOptions) {
+    const raw = (this.raw = new (ready().RawDecoder)());
+    const { filter, skip = 0, count, genevePorts = [6081], vxlanPorts = [4789], flows } = options;
     raw.setPorts(Uint16Array.from(genevePorts), Uint16Array.from(vxlanPorts));
     raw.setRange(skip, count);
-    if (filter) this.check(raw.setFilter(filter));
+    if (filter) this.#check(raw.setFilter(filter));
+    if (flows) this.#gatherFlows(flows === true ? {} : flows);
   }
 
   /** Throws the error that the module returned as text, if it did, and gives the decoder back. */
-  check(fault: string | undefined): void {
+  #check(fault: string | undefined): void {
     if (fault === undefined) return;
     this.free();
     throwFilter(fault);
-  }
-
-  /** Prints packets. */
-  print(options: PrintOptions): void {
-    const { format = 'jsonl', time = 4, nanoseconds, local, colour, number, verbose, hex = 0 } = options;
-    const switches = [nanoseconds, local, colour, number, verbose].map(Boolean) as [boolean, boolean, boolean, boolean, boolean];
-    if (!this.raw.setOutput(format, time, ...switches, hex)) {
-      throw new MirrorscopeError('FORMAT', `packets cannot be printed as ${format}`);
-    }
   }
 
   /** Takes a chunk; yields each time columns or text are full, and goes on when they were taken. */
@@ -82,9 +68,6 @@ export class Pass<Raw extends RawPass = RawPass> {
     }
   }
 
-  /** Empties what is full, once it was read. */
-  taken(): void {}
-
   damage(): CaptureError | undefined {
     const text = this.raw.damage();
     return text === undefined ? undefined : new CaptureError(JSON.parse(text) as ConstructorParameters<typeof CaptureError>[0]);
@@ -92,18 +75,6 @@ export class Pass<Raw extends RawPass = RawPass> {
 
   free(): void {
     this.raw.free();
-  }
-}
-
-/** A pass that also fills columns and counts sessions and flows. */
-export class Engine<Raw extends RawDecoder = RawDecoder> extends Pass<Raw> {
-  #seen: SessionId[] = [];
-  #addresses: Uint32Array | undefined;
-
-  /** @param module the decoder's if none is given */
-  constructor(options: DecodeOptions, module: Loaded<{ RawDecoder: new () => Raw }> = loaded() as Loaded<Bindings & { RawDecoder: new () => Raw }>) {
-    super(new module.bindings.RawDecoder(), module.memory, options);
-    if (options.flows) this.#gatherFlows(options.flows === true ? {} : options.flows);
   }
 
   #gatherFlows(options: FlowOptions): void {
@@ -126,7 +97,8 @@ export class Engine<Raw extends RawDecoder = RawDecoder> extends Pass<Raw> {
     return view(this.#addresses ?? new Uint32Array(), this.raw.rows(), this.sessionsSeen());
   }
 
-  override taken(): void {
+  /** Empties the columns, once they were read. */
+  taken(): void {
     this.raw.clearColumns();
   }
 

@@ -1,19 +1,15 @@
 /** The filter language for an editor: what is wrong where, and what could be written at the cursor. */
-import { captureModule } from './capture-module.js';
 import { throwFilter } from './engine.js';
 import { FilterError } from './errors.js';
-import { type Bindings, ready } from './runtime.js';
+import { ready } from './runtime.js';
+import { packetPart } from './packet-module.js';
 import type { Completion } from './types.js';
 
 /** What is wrong with a filter; nothing if it can be used. */
 export function checkFilter(text: string): FilterError | undefined {
-  return fault(ready(), text);
-}
-
-/** The same, by the module of the caller. */
-export function fault(module: Pick<Bindings, 'checkFilter'>, text: string): FilterError | undefined {
+  const { checkFilter: check } = ready();
   try {
-    throwFilter(module.checkFilter(text));
+    throwFilter(check(text));
   } catch (error) {
     if (error instanceof FilterError) return error;
     throw error;
@@ -23,6 +19,6 @@ export function fault(module: Pick<Bindings, 'checkFilter'>, text: string): Filt
 
 /** What could be written at index `cursor` of `text`, the usual first. `Capture.complete` also offers values. */
 export async function completeFilter(text: string, cursor: number = text.length): Promise<Completion[]> {
-  const { bindings } = await captureModule();
+  const bindings = await packetPart.load();
   return JSON.parse(bindings.completeFilter(text, cursor)) as Completion[];
 }

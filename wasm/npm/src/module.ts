@@ -1,56 +1,62 @@
-/** The WebAssembly modules of the package: where each comes from, how it is loaded once, and where its memory lies. */
-import { NotInitialisedError } from './errors.js';
+/** The parts of the decoder: where each comes from, and how it is loaded once, behind those that it needs. */
+import { add, imports, wasm } from './bindings.js';
+import { MirrorscopeError, NotInitialisedError } from './errors.js';
 
-/** What a module can be made from: a compiled module, its octets, where to fetch it, or the answer to a fetch. */
+/** What a part can be made from: a compiled module, its octets, where to fetch it, or the answer to a fetch. */
 export type ModuleSource = WebAssembly.Module | BufferSource | URL | string | Response;
 
-/** The files of the package's modules. */
-export type ModuleFile = 'mirrorscope.wasm' | 'capture.wasm' | 'reports.wasm';
-
-/** The JavaScript side that a module was generated with. */
-export interface Generated {
-  default(options: { module_or_path: ModuleSource }): Promise<{ readonly memory: WebAssembly.Memory }>;
-  initSync(options: { module: WebAssembly.Module | BufferSource }): { readonly memory: WebAssembly.Memory };
-}
-
-/** A module that can be called. Its memory's `buffer` is another one after the memory has grown. */
-export interface Loaded<Bindings> {
-  readonly bindings: Bindings;
-  readonly memory: WebAssembly.Memory;
-}
+/** The files of the parts. */
+export type ModuleFile = 'mirrorscope.wasm' | 'capture.wasm' | 'packet.wasm' | 'reports.wasm';
 
 type Source = ModuleSource | Promise<ModuleSource>;
 
-let standard: ((file: ModuleFile) => Source) | undefined;
-const memories: WebAssembly.Memory[] = [];
+let standard: ((file: ModuleFile) => Source | undefined) | undefined;
 
-/** The entry says where modules lie that nobody brought. */
-export function setStandardSource(source: (file: ModuleFile) => Source): void {
+/** The entry says where parts lie that nobody brought. */
+export function setStandardSource(source: (file: ModuleFile) => Source | undefined): void {
   standard = source;
 }
 
-/** Octets of the memory of all modules. It never shrinks; what decoders give back is used again. */
-export function memoryBytes(): number {
-  return memories.reduce((sum, memory) => sum + memory.buffer.byteLength, 0);
+let brought: Partial<Record<ModuleFile, ModuleSource>> = {};
+
+/** Where parts come from, rather than from where the entry says. */
+export function bring(modules: Partial<Record<ModuleFile, ModuleSource>>): void {
+  brought = modules;
 }
 
-/** A module that is loaded when it is first asked for. */
-export class WasmModule<Bindings extends Generated> {
-  readonly #file: ModuleFile;
-  readonly #bindings: () => Bindings | Promise<Bindings>;
-  readonly #hint: string;
-  #loading: Promise<Loaded<Bindings>> | undefined;
-  loaded: Loaded<Bindings> | undefined;
+/** Octets of the decoder's memory. It never shrinks; what decoders give back is used again. */
+export function memoryBytes(): number {
+  return wasm?.memory.buffer.byteLength ?? 0;
+}
 
-  /** @param hint what to do where nobody knows where the module lies */
-  constructor(file: ModuleFile, hint: string, bindings: () => Bindings | Promise<Bindings>) {
+/** The decoder's memory. Its `buffer` is another one after it has grown. */
+export function memory(): WebAssembly.Memory {
+  if (!wasm) throw new NotInitialisedError('call `await init()` of mirrorscope first');
+  return wasm.memory;
+}
+
+/** A part that is loaded when it is first asked for. */
+export class Part<Bindings> {
+  readonly #file: ModuleFile;
+  readonly #hint: string;
+  readonly #before: Part<unknown> | undefined;
+  readonly #bindings: () => Bindings | Promise<Bindings>;
+  #loading: Promise<Bindings> | undefined;
+  loaded: Bindings | undefined;
+
+  /**
+   * @param hint what to do where nobody knows where the part lies
+   * @param before the part that this one needs
+   */
+  constructor(file: ModuleFile, hint: string, before: Part<unknown> | undefined, bindings: () => Bindings | Promise<Bindings>) {
     this.#file = file;
     this.#hint = hint;
+    this.#before = before;
     this.#bindings = bindings;
   }
 
-  /** Makes the module ready; further calls are free. One that failed can be tried again. */
-  load(source?: Source): Promise<Loaded<Bindings>> {
+  /** Makes the part ready; further calls are free. One that failed can be tried again. */
+  load(source?: Source): Promise<Bindings> {
     if (this.loaded) return Promise.resolve(this.loaded);
     this.#loading ??= this.#load(source).catch((error: unknown) => {
       this.#loading = undefined;
@@ -59,21 +65,33 @@ export class WasmModule<Bindings extends Generated> {
     return this.#loading;
   }
 
-  async #load(source: Source | undefined): Promise<Loaded<Bindings>> {
-    const from = source ?? standard?.(this.#file);
+  async #load(source: Source | undefined): Promise<Bindings> {
+    const from = source ?? brought[this.#file] ?? standard?.(this.#file);
     if (from === undefined) throw new NotInitialisedError(`nobody said where ${this.#file} lies`, this.#hint);
-    const [bindings, found] = await Promise.all([this.#bindings(), from]);
-    const { memory } = await bindings.default({ module_or_path: found });
-    return this.loaded ?? this.#keep(bindings, memory);
+    const [bindings, module] = await Promise.all([this.#bindings(), compiled(from), this.#before?.load()]);
+    if (!this.loaded) {
+      const instance = await WebAssembly.instantiate(module, imports());
+      if (!this.loaded) add(instance);
+    }
+    return (this.loaded = bindings);
   }
 
-  /** Makes the module ready at once; its JavaScript side must be there. */
-  loadSync(bindings: Bindings, source: WebAssembly.Module | BufferSource): Loaded<Bindings> {
-    return this.loaded ?? this.#keep(bindings, bindings.initSync({ module: source }).memory);
+  /** Makes the part ready at once; its JavaScript side must be there. */
+  loadSync(bindings: Bindings, source: WebAssembly.Module | BufferSource): void {
+    if (this.loaded) return;
+    const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
+    add(new WebAssembly.Instance(module, imports()));
+    this.loaded = bindings;
   }
+}
 
-  #keep(bindings: Bindings, memory: WebAssembly.Memory): Loaded<Bindings> {
-    memories.push(memory);
-    return (this.loaded = { bindings, memory });
-  }
+async function compiled(from: Source): Promise<WebAssembly.Module> {
+  let source = await from;
+  if (source instanceof WebAssembly.Module) return source;
+  if (typeof source === 'string' || source instanceof URL) source = await fetch(source);
+  if (!(source instanceof Response)) return WebAssembly.compile(source as BufferSource);
+  if (!source.ok) throw new MirrorscopeError('MODULE', `${source.url} could not be fetched: ${source.status} ${source.statusText}`);
+  // A server that does not know the type of such files is no reason to fail.
+  const isNamed = source.headers.get('content-type') === 'application/wasm';
+  return isNamed ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
 }

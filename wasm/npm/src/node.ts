@@ -1,5 +1,4 @@
 /** The entry for Node, Deno and Bun: ready on import. */
-import './decoder.js';
 import { read } from './files.js';
 import { initSync } from './runtime.js';
 

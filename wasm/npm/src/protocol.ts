@@ -2,11 +2,15 @@
 import type { AwsJson } from './aws.js';
 import type { Columns } from './columns.js';
 import type { BatchOptions } from './decode.js';
+import type { ModuleFile } from './module.js';
 import type { CaptureApi, CaptureOptions, CaptureProgress, ExportKind, Selection } from './capture-types.js';
 import type { PassOptions, PrintOptions, SessionId } from './types.js';
 
 /** What can be sent to a worker to be read there. */
 export type WorkerSource = Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array>;
+
+/** Where the parts of the decoder come from, if not from beside the worker. */
+export type Modules = Partial<Record<ModuleFile, WebAssembly.Module | string>>;
 
 /** Options without what cannot be sent. */
 export type Sendable<T> = Omit<T, 'signal' | 'onProgress'>;
@@ -42,7 +46,7 @@ export interface OpenState {
 }
 
 /** To the worker: a call, a wish for the next piece, or for the end. */
-export type Request = { id: number; call: Call; module?: unknown } | { id: number; more: true } | { id: number; stop: true };
+export type Request = { id: number; call: Call; modules?: Modules | undefined } | { id: number; more: true } | { id: number; stop: true };
 
 /** From the worker. */
 export type Answer =

@@ -1,4 +1,2 @@
 /** The entry for programs that bring the module themselves: `await init(module)`. Nothing is fetched or read. */
-import './decoder.js';
-
 export * from './api.js';

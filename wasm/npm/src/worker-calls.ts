@@ -1,16 +1,14 @@
 /** What runs inside the worker: the same functions, asked for by message. One message of a call carries one batch. */
+import './api.js';
 import { decode, print, summarise } from './decode.js';
 import { flat, MirrorscopeError } from './errors.js';
 import { type AwsJson, explain, suggest } from './aws.js';
 import { Capture } from './capture.js';
 import type { CaptureProgress, ReadOptions } from './capture-types.js';
-import * as bindings from './bindings-capture.js';
-import type { ModuleSource } from './module.js';
-import { init, setDecoder } from './runtime.js';
+import { initCapture } from './capture-module.js';
+import { bring } from './module.js';
+import { init } from './runtime.js';
 import type { Answer, Call, OpenState, Request } from './protocol.js';
-
-// One module for everything: a worker that opened a capture would otherwise have the decoder twice.
-setDecoder(bindings, 'capture.wasm');
 
 /** What is running, by the number of its call. */
 const running = new Map<number, { abort: AbortController; next?: () => void }>();
@@ -33,7 +31,8 @@ async function answer(port: Port, request: Request): Promise<void> {
   const abort = new AbortController();
   running.set(id, { abort });
   try {
-    await init(request.module as ModuleSource | undefined);
+    if (request.modules) bring(request.modules);
+    await ('capture' in request.call ? initCapture() : init());
     const value = await run(port, id, request.call, abort.signal);
     port.postMessage({ id, value });
   } catch (error) {

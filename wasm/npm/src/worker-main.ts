@@ -1,3 +1,3 @@
 /** The worker in browsers, where the module is fetched. */
-import './beside-worker.js';
+import './beside.js';
 import './worker-calls.js';

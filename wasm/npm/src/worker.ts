@@ -5,10 +5,10 @@ import type { BatchOptions, Summary } from './decode.js';
 import { MirrorscopeError, revived } from './errors.js';
 import type { CaptureOptions } from './capture-types.js';
 import { WorkerCapture } from './worker-capture.js';
-import type { Answer, Call, Request, Sendable, WorkerSource } from './protocol.js';
+import type { Answer, Call, Modules, Request, Sendable, WorkerSource } from './protocol.js';
 import type { PassOptions, PrintOptions, Progress } from './types.js';
 
-export type { WorkerSource } from './protocol.js';
+export type { Modules, WorkerSource } from './protocol.js';
 export { Batch } from './columns.js';
 export type * from './capture-types.js';
 export { RowFlag } from './capture-types.js';
@@ -29,23 +29,24 @@ export class MirrorscopeWorker {
   /** Starts another worker of the same kind; not where the caller brought one. */
   readonly #restart: (() => Promise<WorkerLike>) | undefined;
   readonly #calls = new Map<number, Listener>();
-  readonly #module: unknown;
+  readonly #modules: Modules | undefined;
   #last = 0;
   #lastCapture = 0;
   #fault: MirrorscopeError | undefined;
 
-  private constructor(worker: WorkerLike, module: unknown, restart: (() => Promise<WorkerLike>) | undefined) {
+  private constructor(worker: WorkerLike, modules: Modules | undefined, restart: (() => Promise<WorkerLike>) | undefined) {
     this.#worker = worker;
-    this.#module = module;
+    this.#modules = modules;
     this.#restart = restart;
   }
 
   /**
-   * @param options `worker` if you start it yourself from `mirrorscope/worker-main`; `module` as for `init`
+   * @param options `worker` if you start it yourself from `mirrorscope/worker-main`; `modules` if its modules do not lie
+   * beside it: compiled, or where to fetch them, by the names of their files
    */
-  static async start(options: { worker?: WorkerLike; module?: WebAssembly.Module | string } = {}): Promise<MirrorscopeWorker> {
+  static async start(options: { worker?: WorkerLike; modules?: Modules } = {}): Promise<MirrorscopeWorker> {
     const worker = options.worker ?? (await standardWorker());
-    const client = new MirrorscopeWorker(worker, options.module, options.worker ? undefined : standardWorker);
+    const client = new MirrorscopeWorker(worker, options.modules, options.worker ? undefined : standardWorker);
     client.#listen(worker);
     return client;
   }
@@ -149,7 +150,7 @@ export class MirrorscopeWorker {
     const stop = (): void => wake();
     signal?.addEventListener('abort', stop);
     try {
-      this.#send({ id, call, module: this.#module });
+      this.#send({ id, call, modules: this.#modules });
       for (;;) {
         while (answers.length === 0 && !signal?.aborted) await new Promise<void>((resolve) => (wake = resolve));
         signal?.throwIfAborted();

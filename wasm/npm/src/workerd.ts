@@ -1,10 +1,14 @@
 /** The entry for workerd (Cloudflare Workers), which compiles modules only when it loads them: ready on import. */
-import './decoder.js';
 import module from './mirrorscope.wasm';
 import { setStandardSource } from './module.js';
 import { initSync } from './runtime.js';
 
 initSync(module);
-setStandardSource(async (file) => (await (file === 'reports.wasm' ? import('./reports.wasm') : import('./capture.wasm'))).default);
+const LATER = {
+  'capture.wasm': () => import('./capture.wasm'),
+  'packet.wasm': () => import('./packet.wasm'),
+  'reports.wasm': () => import('./reports.wasm'),
+};
+setStandardSource(async (file) => (file === 'mirrorscope.wasm' ? module : (await LATER[file]()).default));
 
 export * from './api.js';

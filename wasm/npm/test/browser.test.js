@@ -164,7 +164,8 @@ for (const [name, build] of Object.entries(COPYING)) {
     if (!page) return;
     const folder = name.toLowerCase();
     const code = program(PROGRAM, { where: `'/${folder}/mirrorscope.wasm'` }).replace("'mirrorscope'", "'mirrorscope/slim'");
-    installed.write('slim.js', `import { initCapture } from 'mirrorscope/slim';\nawait initCapture('/${folder}/capture.wasm');\n${code}`);
+    const parts = `import { init as begin, initCapture } from 'mirrorscope/slim';\nawait begin('/${folder}/mirrorscope.wasm');\nawait initCapture('/${folder}/capture.wasm');\n`;
+    installed.write('slim.js', parts + code);
     mkdirSync(installed.path(folder), { recursive: true });
     for (const file of ['mirrorscope.wasm', 'capture.wasm']) copyFileSync(installed.path(`node_modules/mirrorscope/dist/${file}`), installed.path(`${folder}/${file}`));
     if (!(await build(t))) return;

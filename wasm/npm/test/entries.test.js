@@ -26,7 +26,7 @@ test('the package is found by its own name, and is ready in Node on import', () 
 
 test('slim waits for the module and says so', () => {
   const code = (init) => `
-    import { checkFilter, dissect, init, initCapture, initSync } from 'mirrorscope/slim';
+    import { checkFilter, dissect, init, initCapture, initPacket, initSync } from 'mirrorscope/slim';
     import { readFileSync } from 'node:fs';
     const octets = (name) => readFileSync(new URL(name, ${JSON.stringify(DIST.href)}));
     try { checkFilter('tcp') } catch (error) { console.log(error.code) }
@@ -34,6 +34,7 @@ test('slim waits for the module and says so', () => {
     console.log(checkFilter('tcp') === undefined);
     try { await dissect(new Uint8Array(14)) } catch (error) { console.log(error.code) }
     await initCapture(octets('capture.wasm'));
+    await initPacket(octets('packet.wasm'));
     console.log((await dissect(new Uint8Array(14))).layers[0].key);`;
   const expected = 'NOT_INITIALISED\ntrue\nNOT_INITIALISED\neth';
   assert.equal(fresh(code(`await init(octets('mirrorscope.wasm')); await init();`)), expected);
@@ -42,7 +43,7 @@ test('slim waits for the module and says so', () => {
 });
 
 test('the modules need nothing from an operating system and name no folder of their builder', () => {
-  for (const name of ['mirrorscope.wasm', 'capture.wasm', 'reports.wasm']) {
+  for (const name of ['mirrorscope.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm']) {
     const octets = readFileSync(new URL(name, DIST));
     const imports = WebAssembly.Module.imports(new WebAssembly.Module(octets));
     assert.deepEqual(imports.filter(({ module }) => module === 'env' || module.startsWith('wasi')), [], name);

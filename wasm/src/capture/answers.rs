@@ -18,8 +18,9 @@ use wasm_bindgen::{JsValue, prelude::wasm_bindgen};
 use super::{RawCapture, decoded};
 use crate::{
     complete::{Values, completions},
-    output::{Output, Show, text},
+    output::text,
     packet,
+    text::{Show, printer},
 };
 
 /// Addresses that are offered where a filter wants one.
@@ -46,7 +47,7 @@ impl RawCapture {
     pub fn print_packet(&self, packet: f64, octets: &[u8], format: &str) -> Option<String> {
         let number = packet as u64;
         let row = self.index.row(number)?;
-        let mut output = Output::new(format, Show { time: 4, ..Show::default() }, &self.decoder)?;
+        let mut output = printer(format, Show { time: 4, ..Show::default() })?;
         self.decoded(number, &row, octets, |packet| output.packet(packet))?;
         Some(String::from_utf8_lossy(output.bytes()).into_owned())
     }
@@ -113,12 +114,19 @@ impl RawCapture {
     }
 
     /// The sessions, in the order in which they were first seen or else as the native program sorts them.
-    pub fn sessions(&self, as_seen: bool, csv: bool) -> String {
+    pub fn sessions(&self, as_seen: bool) -> String {
         let sessions = self.index.sessions();
         let rows = if as_seen { sessions.in_order_seen().to_vec() } else { sessions.rows() };
-        let print = if csv { sessions::print_csv } else { sessions::print_json };
         let mut line = Line::default();
-        print(&rows, &|identity| self.name(identity), &mut line);
+        sessions::print_json(&rows, &|identity| self.name(identity), &mut line);
+        text(&line)
+    }
+
+    /// The sessions as the native program prints them, as CSV.
+    #[wasm_bindgen(js_name = sessionsCsv)]
+    pub fn sessions_csv(&self) -> String {
+        let mut line = Line::default();
+        sessions::print_csv(&self.index.sessions().rows(), &|identity| self.name(identity), &mut line);
         text(&line)
     }
 

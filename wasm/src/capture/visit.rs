@@ -15,7 +15,10 @@ use mirrorscope_core::{
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use super::{RawCapture, answers::object, decoded};
-use crate::output::{Output, Show};
+use crate::{
+    output::Output,
+    text::{Show, printer},
+};
 
 /// Octets of a window at most, but for a single packet.
 const WINDOW_LEN: u64 = 1024 * 1024;
@@ -143,7 +146,7 @@ impl RawCapture {
     #[wasm_bindgen(js_name = visitPrint)]
     pub fn visit_print(&mut self, selection: u32, format: &str, nano: bool) -> Option<u32> {
         let show = Show { time: 4, nano, ..Show::default() };
-        let output = Output::new(format, show, &self.decoder)?;
+        let output = printer(format, show)?;
         let visit = self.visit(selection, Purpose::Print(Box::new(output)));
         Some(self.begin(visit))
     }
