@@ -3,7 +3,10 @@
 use core::net::IpAddr;
 use std::collections::HashMap;
 
-use crate::flow::{FlowRecord, NameSource, service};
+use crate::{
+    flow::{FlowRecord, NameSource, service},
+    order,
+};
 
 use super::{
     Index,
@@ -181,7 +184,7 @@ impl Index {
             .into_iter()
             .map(|((name, source), (packets, flows))| (name, source, packets, flows))
             .collect();
-        hosts.sort_by(|a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
+        order::sort_by(&mut hosts, |a, b| b.2.cmp(&a.2).then_with(|| a.0.cmp(&b.0)));
         hosts.truncate(MAX_ROWS);
         overview.hosts = hosts;
     }
@@ -240,7 +243,9 @@ fn served(protocol: u8, src: u16, dst: u16) -> u16 {
 
 fn busiest<K: Ord>(shares: HashMap<K, Share>, value: fn(&Share) -> u64) -> Vec<(K, Share)> {
     let mut rows: Vec<_> = shares.into_iter().collect();
-    rows.sort_by(|(a, share_a), (b, share_b)| value(share_b).cmp(&value(share_a)).then_with(|| a.cmp(b)));
+    order::sort_by(&mut rows, |(a, share_a), (b, share_b)| {
+        value(share_b).cmp(&value(share_a)).then_with(|| a.cmp(b))
+    });
     rows.truncate(MAX_ROWS);
     rows
 }

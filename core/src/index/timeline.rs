@@ -1,5 +1,7 @@
 //! Packets and octets over time, by session.
 
+use crate::order;
+
 use super::{Index, bits::Bits, columns::Chunk};
 
 /// Bins of a timeline at most.
@@ -68,7 +70,7 @@ impl Index {
     fn busiest_sessions(&self) -> Vec<u32> {
         let rows = self.sessions.in_order_seen();
         let mut sessions: Vec<u32> = (0..rows.len() as u32).collect();
-        sessions.sort_by_key(|session| core::cmp::Reverse(rows[*session as usize].1.packets));
+        order::sort_by_key(&mut sessions, |session| core::cmp::Reverse(rows[*session as usize].1.packets));
         if sessions.len() > MAX_TIMELINE_SESSIONS {
             sessions.truncate(MAX_TIMELINE_SESSIONS);
             sessions.push(OTHER_SESSIONS);

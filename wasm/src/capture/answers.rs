@@ -6,6 +6,7 @@ use mirrorscope_core::{
     flow::{FlowRecord, NameSource, SortKey, service},
     index::{Bits, OTHER_SESSIONS, Overview, Row, SIZE_STEPS, SessionShare, Share, flag},
     layers::ipv4,
+    order,
     sinks::{
         brief, flows,
         json::{self, Object},
@@ -364,7 +365,7 @@ impl RawCapture {
         let keys = self.index.sessions().in_order_seen().iter().map(|(key, _)| *key);
         let mut rows: Vec<_> =
             keys.zip(&overview.sessions).enumerate().filter(|(_, (_, of))| of.share.packets > 0).collect();
-        rows.sort_by_key(|(_, (_, of))| core::cmp::Reverse(of.share.packets));
+        order::sort_by_key(&mut rows, |(_, (_, of))| core::cmp::Reverse(of.share.packets));
         json.array("sessions", rows.into_iter(), |line, (number, (key, of))| {
             sessions::print_json(&[(key, counters(of))], &|identity| self.name(identity), line);
             // More members in place of the bracket and line end at the end.
