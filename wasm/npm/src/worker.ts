@@ -57,7 +57,9 @@ export class MirrorscopeWorker {
       this.#calls.get(answer.id)?.(answer);
       if ('error' in answer && (answer.error as { code?: string }).code === 'PANIC') void this.#replace();
     };
-    const fail = (why: unknown): void => this.#fail(`the worker failed: ${why instanceof Error ? why.message : String(why)}`);
+    const fail = (why: unknown): void => {
+      if (worker === this.#worker) this.#fail(`the worker failed: ${why instanceof Error ? why.message : String(why)}`);
+    };
     if ('addEventListener' in worker) {
       const web = worker as unknown as Worker;
       web.addEventListener('message', (event) => take((event as MessageEvent<Answer>).data));
@@ -66,13 +68,14 @@ export class MirrorscopeWorker {
       const node = worker as unknown as import('node:worker_threads').Worker;
       node.on('message', take);
       node.on('error', fail);
+      node.on('exit', () => fail('it ended'));
     }
   }
 
   #fail(message: string): void {
-    this.#fault = new MirrorscopeError('WORKER', message, 'start another one');
+    this.#fault ??= new MirrorscopeError('WORKER', message, 'start another one');
     for (const [id, listener] of [...this.#calls]) {
-      listener({ id, error: { name: 'MirrorscopeError', code: 'WORKER', message } });
+      listener({ id, error: { name: 'MirrorscopeError', code: 'WORKER', message, hint: 'start another one' } });
     }
   }
 

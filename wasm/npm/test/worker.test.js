@@ -1,6 +1,7 @@
 /** The worker gives the same answers as the main entry, and its errors are of the same classes. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { decode, print, summarise } from '../dist/node.js';
 import { CaptureError, FilterError, MirrorscopeWorker } from '../dist/worker.js';
 import { all, PING, SSM } from './captures.js';
@@ -23,3 +24,22 @@ test('a worker decodes, prints, counts and fails as the main entry does', async 
   }
   await assert.rejects(() => worker.summarise(PING), { code: 'WORKER' });
 });
+
+test('a worker that dies in the middle fails what is asked of it, and another one can be started', async () => {
+  const dying = new Worker(new URL('../dist/worker-node.js', import.meta.url));
+  const client = await MirrorscopeWorker.start({ worker: dying });
+  const batches = client.decode(PING, { batchLength: 1 });
+  assert.equal((await batches.next()).value.length, 1);
+  const asked = drained(batches);
+  await dying.terminate();
+  await assert.rejects(asked, { code: 'WORKER', hint: 'start another one' });
+  await assert.rejects(client.summarise(PING), { code: 'WORKER', message: /it ended/ });
+  const other = await MirrorscopeWorker.start();
+  assert.equal((await other.summarise(PING)).packets, 63);
+  other.dispose();
+});
+
+/** Takes what is left. */
+async function drained(batches) {
+  for await (const _ of batches);
+}
