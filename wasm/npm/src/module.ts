@@ -89,9 +89,11 @@ async function compiled(from: Source): Promise<WebAssembly.Module> {
   let source = await from;
   if (source instanceof WebAssembly.Module) return source;
   if (typeof source === 'string' || source instanceof URL) source = await fetch(source);
-  if (!(source instanceof Response)) return WebAssembly.compile(source as BufferSource);
-  if (!source.ok) throw new MirrorscopeError('MODULE', `${source.url} could not be fetched: ${source.status} ${source.statusText}`);
+  // No question for `Response`: in Node its mere name costs 30 ms, for what stands behind it is loaded.
+  if ('byteLength' in source) return WebAssembly.compile(source);
+  const answer = source as Response;
+  if (!answer.ok) throw new MirrorscopeError('MODULE', `${answer.url} could not be fetched: ${answer.status}`);
   // A server that does not know the type of such files is no reason to fail.
-  const isNamed = source.headers.get('content-type') === 'application/wasm';
-  return isNamed ? WebAssembly.compileStreaming(source) : WebAssembly.compile(await source.arrayBuffer());
+  const isNamed = answer.headers.get('content-type') === 'application/wasm';
+  return isNamed ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());
 }
