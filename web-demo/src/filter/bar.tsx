@@ -9,7 +9,7 @@ import { filter, range, setFilter, setRange, setTyping, setWithin, typing, withi
 import { isSaved, keep, past, saved, toggleSaved } from './history.js';
 
 /** A filter is judged when no key was pressed for this long, in milliseconds. */
-const JUDGE_AFTER = 80;
+const JUDGE_AFTER = 40;
 const MAX_SHOWN = 12;
 
 /** What can be taken: from the decoder, or from before. */
