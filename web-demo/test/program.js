@@ -58,4 +58,4 @@ export async function freePorts() {
 }
 
 /** Sends made-up traffic to an agent. */
-export const feed = (ports, packets) => run('send', '--generate', '--packets', String(packets), '--flows', '20', '--sessions', '3', '--rate', '500', '--to', `127.0.0.1:${ports.udp}`);
+export const feed = (ports, packets) => run('send', '--generate', '--packets', String(packets), '--flows', String(Math.min(packets, 20)), '--sessions', '3', '--rate', '500', '--to', `127.0.0.1:${ports.udp}`);
