@@ -100,7 +100,7 @@ for (const [name, what] of Object.entries({
   longest: 'longest task of the main thread over 50 ms, ms (0: none)',
   busy: 'longest task of the main thread, ms of the processor',
   draw: 'script of a frame while scrolling, ms (median)',
-  filter: 'last key of a filter to its count, ms (80 of it wait for another key)',
+  filter: 'last key of a filter to its count, ms (40 of it wait for another key)',
   row: 'key to layers and octets, ms',
   heap: 'heap of the main thread, MiB',
 })) {

@@ -22,6 +22,8 @@ export type Source =
 
 /** Octets read at a time from what can be read anywhere. */
 const READ_LEN = 1024 * 1024;
+/** Octets read first: there is something to show at once, and each piece is twice as long as the one before. */
+const FIRST_READ_LEN = 64 * 1024;
 /** Octets that tell the format. */
 const MAGIC_LEN = 4;
 
@@ -63,10 +65,14 @@ export function asRandomAccess(source: Source): RandomAccess | undefined {
 
 /** Reads from the beginning to the end; the next piece is fetched while one is worked on. */
 async function* pieces({ size, read }: RandomAccess): AsyncGenerator<Uint8Array> {
-  let next: Promise<Uint8Array> | Uint8Array | undefined;
-  for (let at = 0; at < size; at += READ_LEN) {
-    const piece = await (next ?? read(at, Math.min(READ_LEN, size - at)));
-    next = at + READ_LEN < size ? read(at + READ_LEN, Math.min(READ_LEN, size - at - READ_LEN)) : undefined;
+  const from = (at: number, len: number) => (at < size ? read(at, Math.min(len, size - at)) : undefined);
+  let len = FIRST_READ_LEN;
+  let next = from(0, len);
+  for (let at = 0; next !== undefined; ) {
+    const piece = await next;
+    at += len;
+    len = Math.min(2 * len, READ_LEN);
+    next = from(at, len);
     // A reader that nobody waits for any more must not end the program.
     if (next instanceof Promise) next.catch(() => {});
     yield piece;
