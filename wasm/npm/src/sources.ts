@@ -65,16 +65,20 @@ export function asRandomAccess(source: Source): RandomAccess | undefined {
 
 /** Reads from the beginning to the end; the next piece is fetched while one is worked on. */
 async function* pieces({ size, read }: RandomAccess): AsyncGenerator<Uint8Array> {
-  const from = (at: number, len: number) => (at < size ? read(at, Math.min(len, size - at)) : undefined);
+  let at = 0;
   let len = FIRST_READ_LEN;
-  let next = from(0, len);
-  for (let at = 0; next !== undefined; ) {
-    const piece = await next;
+  const fetch = (): Promise<Uint8Array> | Uint8Array | undefined => {
+    if (at >= size) return;
+    const piece = read(at, Math.min(len, size - at));
     at += len;
     len = Math.min(2 * len, READ_LEN);
-    next = from(at, len);
     // A reader that nobody waits for any more must not end the program.
-    if (next instanceof Promise) next.catch(() => {});
+    if (piece instanceof Promise) piece.catch(() => {});
+    return piece;
+  };
+  for (let next = fetch(); next; ) {
+    const piece = await next;
+    next = fetch();
     yield piece;
   }
 }
@@ -163,14 +167,10 @@ async function beginning(chunks: AsyncGenerator<Uint8Array>): Promise<Uint8Array
   while (head.length < MAGIC_LEN) {
     const { done, value } = await chunks.next();
     if (done) break;
-    if (head.length === 0) {
-      head = value as Uint8Array<ArrayBuffer>;
-    } else {
-      const longer = new Uint8Array(head.length + value.length);
-      longer.set(head);
-      longer.set(value, head.length);
-      head = longer;
-    }
+    const longer = new Uint8Array(head.length + value.length);
+    longer.set(head);
+    longer.set(value, head.length);
+    head = longer;
   }
   return head;
 }
