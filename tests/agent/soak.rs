@@ -457,7 +457,10 @@ fn judge(samples: &[Sample], bound: u64) {
     const NOISE_LEN: i64 = 8 << 20;
     let most = samples.iter().map(|sample| sample.memory_len).max().unwrap_or_default();
     assert!(most < bound, "it held {most} octets, and promised {bound}");
-    assert!(grown_len(samples) < NOISE_LEN, "memory grows: {samples:?}");
+    // In a short run a third has not met every fault, and what one of them takes once looks like growth.
+    if samples.len() >= 3 * FAULTS.len() {
+        assert!(grown_len(samples) < NOISE_LEN, "memory grows: {samples:?}");
+    }
     let (first, last) = (samples[..3].iter(), samples[samples.len() - 3..].iter());
     let [first, last] =
         [first.map(|sample| sample.descriptors).max(), last.map(|sample| sample.descriptors).min()];
