@@ -118,14 +118,7 @@ impl Show {
 
     /// What is shown beneath a packet.
     pub(crate) fn details(self, packet: &Packet<'_>, text: &mut Line) {
-        if self.verbose {
-            detail::print_tree(packet, text);
-        }
-        match self.hex {
-            0 => {}
-            1 => detail::print_hex(packet.subject_bytes(), text),
-            _ => detail::print_hex(packet.record.data, text),
-        }
+        detail::print(packet, self.verbose, self.hex, text);
     }
 
     pub(crate) fn precision(self) -> Precision {
@@ -137,13 +130,7 @@ impl Show {
     }
 
     pub(crate) fn time_style(self) -> TimeStyle {
-        match self.time {
-            0 | 4 => TimeStyle::DateTime,
-            1 => TimeStyle::None,
-            2 => TimeStyle::Epoch,
-            3 => TimeStyle::SincePrevious,
-            _ => TimeStyle::SinceFirst,
-        }
+        TimeStyle::by_count(self.time)
     }
 }
 

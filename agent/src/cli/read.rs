@@ -176,13 +176,7 @@ impl Args {
     }
 
     fn time_style(&self) -> TimeStyle {
-        match self.time {
-            0 | 4 => TimeStyle::DateTime,
-            1 => TimeStyle::None,
-            2 => TimeStyle::Epoch,
-            3 => TimeStyle::SincePrevious,
-            _ => TimeStyle::SinceFirst,
-        }
+        TimeStyle::by_count(self.time)
     }
 }
 
@@ -205,14 +199,7 @@ impl<F: FnMut(&Packet<'_>, &mut Line)> Sink for Printer<F> {
         let Self { style, verbose, hex, output } = self;
         output.print(|line| {
             style(packet, line);
-            if *verbose {
-                detail::print_tree(packet, line);
-            }
-            match hex {
-                0 => {}
-                1 => detail::print_hex(packet.subject_bytes(), line),
-                _ => detail::print_hex(packet.record.data, line),
-            }
+            detail::print(packet, *verbose, *hex, line);
         })
     }
 

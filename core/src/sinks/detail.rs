@@ -9,6 +9,19 @@ use crate::{
 /// Octets in one row of a hex dump.
 const ROW_LEN: usize = 16;
 
+/// Appends what is asked for beneath a packet: its layers, and its octets where `hex` is not 0, of the subject alone
+/// where it is 1.
+pub fn print(packet: &Packet<'_>, layers: bool, hex: u8, line: &mut Line) {
+    if layers {
+        print_tree(packet, line);
+    }
+    match hex {
+        0 => {}
+        1 => print_hex(packet.subject_bytes(), line),
+        _ => print_hex(packet.record.data, line),
+    }
+}
+
 /// Appends every layer with its fields: octets covered, label, value, meaning.
 pub fn print_tree(packet: &Packet<'_>, line: &mut Line) {
     for (index, node) in field::tree(&packet.stack).iter().enumerate() {

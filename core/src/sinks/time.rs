@@ -23,6 +23,19 @@ pub enum TimeStyle {
     SinceFirst,
 }
 
+impl TimeStyle {
+    /// The style of so many `t`: tcpdump's, but that none stands for the date, too.
+    pub fn by_count(count: u8) -> Self {
+        match count {
+            0 | 4 => Self::DateTime,
+            1 => Self::None,
+            2 => Self::Epoch,
+            3 => Self::SincePrevious,
+            _ => Self::SinceFirst,
+        }
+    }
+}
+
 /// How many digits a fraction of a second has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {

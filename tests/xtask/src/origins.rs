@@ -178,9 +178,6 @@ impl Raw {
                 datum.addresses.end = datum.addresses.end.max(start + len);
             }
         }
-        let mut by_address: Vec<_> =
-            origins.data.iter().enumerate().map(|(at, datum)| (datum.addresses.clone(), at)).collect();
-        by_address.sort_by_key(|(addresses, _)| addresses.start);
         for (section, ty, offset, symbol) in &self.relocations {
             let to = match (ty, self.symbols.get(*symbol as usize)) {
                 (
@@ -209,19 +206,9 @@ impl Raw {
                     let at = self.data_start + offset;
                     let Some((range, address)) = find(&self.segments, at) else { continue };
                     let address = address + (at - range.start) as u32;
-                    // Pieces may lie in one another; where none does, see `Split`.
-                    let holding: Vec<_> = by_address
-                        .iter()
-                        .filter(|(addresses, _)| addresses.contains(&address))
-                        .map(|(_, at)| *at)
-                        .collect();
-                    origins
-                        .data
-                        .iter_mut()
-                        .enumerate()
-                        .filter(|(at, _)| holding.contains(at))
-                        .map(|(_, datum)| &mut datum.pointers)
-                        .collect()
+                    // Pieces may lie in one another: all that hold the address have the pointer.
+                    let holding = origins.data.iter_mut().filter(|datum| datum.addresses.contains(&address));
+                    holding.map(|datum| &mut datum.pointers).collect()
                 }
             };
             for pointers in from {

@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use walrus::{
-    ConstExpr, DataKind, ElementItems, ElementKind, ExportItem, FunctionId, FunctionKind, GlobalKind,
-    ImportedFunction, LocalFunction, Module, ModuleConfig, TableId,
+    ConstExpr, DataKind, ElementItems, ElementKind, ExportItem, Function, FunctionId, FunctionKind,
+    GlobalKind, ImportedFunction, LocalFunction, Module, ModuleConfig, TableId,
     ir::{self, Value, Visitor},
     passes::gc,
 };
@@ -53,13 +53,15 @@ impl<'a> Parts<'a> {
     fn of(module: &Module, origins: &'a Origins, later: &[&[&str]]) -> Self {
         let table = slots(module).into_iter().map(|(slot, id)| (slot, id.index())).collect();
         let count = later.len() + 1;
+        let ids: HashMap<_, _> =
+            module.funcs.iter().map(|function| (function.id().index(), function)).collect();
         let mut parts = Self { origins, functions: HashMap::new(), data: HashMap::new(), table, count };
         for part in 0..count {
             for export in module.exports.iter() {
                 if let ExportItem::Function(id) = export.item
                     && part_of_export(&export.name, later) == part
                 {
-                    parts.reach(module, id.index(), part);
+                    parts.reach(&ids, id.index(), part);
                 }
             }
         }
@@ -67,9 +69,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Takes a function and all that it reaches into a part, as far as it is in none before.
-    fn reach(&mut self, module: &Module, root: usize, part: usize) {
-        let ids: HashMap<_, _> =
-            module.funcs.iter().map(|function| (function.id().index(), function)).collect();
+    fn reach(&mut self, functions_by_place: &HashMap<usize, &Function>, root: usize, part: usize) {
         let mut functions = vec![root];
         let mut data = Vec::new();
         loop {
@@ -78,7 +78,7 @@ impl<'a> Parts<'a> {
                     continue;
                 }
                 self.functions.insert(id, part);
-                let Some(function) = ids.get(&id) else { continue };
+                let Some(function) = functions_by_place.get(&id) else { continue };
                 if let FunctionKind::Local(local) = &function.kind {
                     functions.extend(callees(local).into_iter().map(|id| id.index()));
                 }
