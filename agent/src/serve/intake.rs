@@ -21,6 +21,9 @@ use crate::{
 /// Octets that a worker's batch takes, at most.
 pub(crate) const WORKER_LEN: usize = 1 << 20;
 
+/// Octets of a socket's buffer from which on datagrams may gather there: some milliseconds of a fast mirror.
+const GATHER_LEN: usize = 4 << 20;
+
 /// The way in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Way {
@@ -45,6 +48,7 @@ pub(crate) enum Intake {
 pub(crate) struct UdpIntake {
     receiver: Receiver,
     port: u16,
+    has_room: bool,
 }
 
 /// A ring, and what in it no socket would have seen.
@@ -76,6 +80,9 @@ pub(crate) trait Receive {
     /// its end, the next one goes on there.
     fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>>;
 
+    /// Whether datagrams can gather for a moment without being lost.
+    fn has_room(&self) -> bool;
+
     /// What was lost on the way since this was last asked.
     fn lost(&mut self) -> Lost;
 
@@ -106,7 +113,10 @@ pub(super) fn open(
             let local = receivers.first().and_then(|first| sockets::local_address(first.socket()));
             let local = local.ok_or_else(unknown)?;
             let port = local.port();
-            let intakes = receivers.into_iter().map(|receiver| Intake::Socket(UdpIntake { receiver, port }));
+            let intakes = receivers.into_iter().map(|receiver| {
+                let has_room = sockets::buffer_len(receiver.socket()) >= GATHER_LEN;
+                Intake::Socket(UdpIntake { receiver, port, has_room })
+            });
             Ok((intakes.collect(), Guard(None), local))
         }
         Way::Ring => {
@@ -142,8 +152,12 @@ impl Receive for UdpIntake {
     }
 
     fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>> {
-        let Self { receiver, port } = self;
+        let Self { receiver, port, .. } = self;
         receiver.datagrams().map(|(meta, slot)| outer::restore(slot, meta, *port))
+    }
+
+    fn has_room(&self) -> bool {
+        self.has_room
     }
 
     fn lost(&mut self) -> Lost {
@@ -167,6 +181,11 @@ impl Receive for RingIntake {
             *unsound += u64::from(datagram.is_none());
             datagram
         })
+    }
+
+    /// Packets gather there by themselves, block by block.
+    fn has_room(&self) -> bool {
+        false
     }
 
     fn lost(&mut self) -> Lost {

@@ -34,6 +34,7 @@ mod check;
 mod ended;
 pub(crate) mod feed;
 pub(crate) mod flow_logs;
+mod gather;
 mod inline;
 pub(crate) mod intake;
 mod news;

@@ -78,9 +78,13 @@ fn bind(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The kernel counts its own book-keeping, and so reports twice what was asked for.
+/// Octets of a socket's receive buffer. The kernel counts its own book-keeping, and so reports twice what was asked for.
+pub(super) fn buffer_len(socket: &Socket) -> usize {
+    socket.recv_buffer_size().unwrap_or_default() / 2
+}
+
 fn warn_of_small_buffers(sockets: &[Socket], buffer_len: usize) {
-    let given = sockets.first().and_then(|socket| socket.recv_buffer_size().ok()).unwrap_or_default() / 2;
+    let given = sockets.first().map(self::buffer_len).unwrap_or_default();
     if given < buffer_len {
         say!(
             "mirrorscope: the kernel gives {} KiB of receive buffer to each worker instead of {} KiB: bursts will be lost",

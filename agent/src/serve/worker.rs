@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    thread,
     time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -24,6 +25,7 @@ use mirrorscope_core::{
 use super::{
     ended::Ended,
     feed::{Feed, Hub},
+    gather::Gather,
     inline::{Fate, ReturnPath},
     intake::{Datagram, Receive},
     settings::{Settings, Shared},
@@ -124,10 +126,14 @@ impl Loop {
         // What a worker that died has left.
         self.batch(intake, &settings, &feeds);
         let mut looked_ms = 0;
+        let (mut gather, mut turned) = (Gather::default(), self.started.elapsed());
         loop {
             let is_last = self.worker.stopped.load(Ordering::Acquire);
             if is_last {
                 intake.close()?;
+            }
+            if let Some(pause) = gather.pause().filter(|_| self.may_gather(intake)) {
+                thread::sleep(pause);
             }
             let received = intake.receive()?;
             if self.hub.generation() != feeds_generation {
@@ -136,7 +142,10 @@ impl Loop {
             if self.settings.generation() != settings_generation {
                 (settings, settings_generation) = self.settings.current();
             }
-            let now_ms = self.started.elapsed().as_millis() as u64;
+            let now = self.started.elapsed();
+            gather.turned(received, now - turned);
+            turned = now;
+            let now_ms = now.as_millis() as u64;
             self.worker.last_turn_ms.store(now_ms, Ordering::Relaxed);
             self.worker.is_down.store(false, Ordering::Relaxed);
             if received > 0 {
@@ -151,6 +160,11 @@ impl Loop {
                 self.look_at_the_clock(intake);
             }
         }
+    }
+
+    /// Whether datagrams may wait: who is to have them back wants them at once.
+    fn may_gather(&self, intake: &impl Receive) -> bool {
+        self.return_path.is_none() && intake.has_room()
     }
 
     /// Puts right what a panic left half done: the datagram at hand is counted, and flows begin anew.
