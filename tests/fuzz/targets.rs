@@ -13,7 +13,7 @@ use mirrorscope_core::{
     },
     capture::CaptureReader,
     filter::{Seen, complete},
-    flow::{FlowOptions, FlowRecord, FlowTable},
+    flow::{FlowOptions, FlowTable},
 };
 use mirrorscope_tests::everything::{Everything, LINK_TYPES, record};
 use mirrorscope_wasm::{
@@ -136,36 +136,44 @@ pub fn wasm(octets: &[u8]) {
     assert!(decoder.damage().is_none_or(|fault| is_json(&fault)));
 }
 
-/// A flow table by operations of eight octets: packets that meet, time that jumps, sweeps. The sums always agree.
+/// A flow table by operations of eight octets: packets that meet, time that jumps, sweeps. The sums always agree, and it
+/// is the same whether packets are counted one by one or many together.
 pub fn flows(octets: &[u8]) {
     const MAX_FLOWS: usize = 4;
-    let mut table = FlowTable::new(FlowOptions {
-        max_flows: MAX_FLOWS,
-        duplicate_capacity: 16,
-        ..FlowOptions::default()
-    });
-    let (mut packets, mut bytes, mut now_ns) = (0, 0, 0i64);
-    let mut add = |flow: FlowRecord| {
-        assert!(flow.first_ns <= flow.last_ns);
-        packets += flow.packets() + flow.total(|direction| direction.duplicates);
-        bytes += flow.bytes() + flow.total(|direction| direction.duplicate_bytes);
-    };
+    let options = FlowOptions { max_flows: MAX_FLOWS, duplicate_capacity: 16, ..FlowOptions::default() };
+    let [mut table, mut together] = [(); 2].map(|()| FlowTable::new(options.clone()));
+    let (mut ended, mut ended_together) = (Vec::new(), Vec::new());
+    let mut now_ns = 0i64;
     for operation in octets.chunks_exact(8) {
         let [what, src, dst, flags, seq, len, seconds, id] = operation else { continue };
         now_ns = now_ns.wrapping_add((i64::from(*seconds) - 64) * 1_000_000_000);
         match what % 8 {
-            0 => table.expire(now_ns, &mut add),
+            0 => {
+                table.expire(now_ns, &mut |flow| ended.push(flow));
+                together.expire(now_ns, &mut |flow| ended_together.push(flow));
+            }
             1 => now_ns = i64::from(*id).wrapping_mul(i64::MAX / 255),
             _ => {
                 let data = mirrored(*what, [*src, *dst], *flags, *seq, *len, *id);
                 let record =
                     Record { timestamp_ns: now_ns, ..record(LinkType::RAW.0, data.len() as u32, &data) };
-                table.observe(&Packet::decode(&Decoder::default(), record), &mut add);
+                let packet = Packet::decode(&Decoder::default(), record);
+                table.observe(&packet, &mut |flow| ended.push(flow));
+                together.gather(&packet, &mut |flow| ended_together.push(flow));
             }
         }
         assert!(table.len() <= MAX_FLOWS && table.iter().count() == table.len());
     }
-    table.finish(&mut add);
+    table.finish(&mut |flow| ended.push(flow));
+    together.finish(&mut |flow| ended_together.push(flow));
+    assert_eq!(ended, ended_together);
+    assert_eq!(table.counters(), together.counters());
+    let (mut packets, mut bytes) = (0, 0);
+    for flow in &ended {
+        assert!(flow.first_ns <= flow.last_ns);
+        packets += flow.packets() + flow.total(|direction| direction.duplicates);
+        bytes += flow.bytes() + flow.total(|direction| direction.duplicate_bytes);
+    }
     let counters = table.counters();
     assert_eq!(packets + counters.orphans + counters.not_ip, counters.packets);
     assert_eq!(bytes + counters.orphan_bytes + counters.not_ip_bytes, counters.bytes);

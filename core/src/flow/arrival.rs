@@ -18,6 +18,8 @@ pub(crate) struct Arrival {
     pub(crate) way: Way,
     pub(crate) session: u16,
     pub(crate) is_fragment: bool,
+    /// Whether its time is past because it waited for nothing: no flow is idle because of it.
+    pub(crate) is_late: bool,
     pub(crate) is_truncated: bool,
     pub(crate) wire_len: u32,
     /// Octets of transport payload on the wire.
@@ -45,6 +47,7 @@ impl Arrival {
         way: Way::Up,
         session: 0,
         is_fragment: false,
+        is_late: false,
         is_truncated: false,
         wire_len: 0,
         payload_len: 0,

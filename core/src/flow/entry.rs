@@ -428,4 +428,46 @@ mod tests {
         assert!(line_end <= 256, "{line_end}");
         assert!(size_of::<Flow>() <= 448, "{}", size_of::<Flow>());
     }
+
+    #[test]
+    fn what_two_parts_of_a_direction_counted_adds_up_and_what_was_told_goes_again() {
+        let part = |factor: u32, first_ns, last_ns| {
+            let wide = u64::from(factor);
+            DirectionRecord {
+                packets: 2 * wide,
+                bytes: 3 * wide,
+                payload_bytes: 5 * wide,
+                first_ns,
+                last_ns,
+                duplicates: 7 * wide,
+                duplicate_bytes: 11 * wide,
+                truncated: 13 * wide,
+                tcp_flags: 0,
+                retransmissions: 17 * factor,
+                out_of_order: 19 * factor,
+                duplicate_acks: 23 * factor,
+                zero_windows: 29 * factor,
+                keep_alives: 31 * factor,
+                gap_bytes: 37 * wide,
+            }
+        };
+        let mut sum = part(1, 50, 60);
+        sum.add(&part(3, 40, 55));
+        assert_eq!(sum, part(4, 40, 60));
+        let nothing = DirectionRecord::default();
+        sum.add(&nothing);
+        assert_eq!(sum, part(4, 40, 60), "the times of nothing are none");
+        let mut begun = nothing;
+        begun.add(&part(2, 70, 80));
+        assert_eq!(begun, part(2, 70, 80));
+        sum.subtract_troubles(&part(3, 0, 0));
+        let DirectionRecord {
+            retransmissions, out_of_order, duplicate_acks, zero_windows, keep_alives, ..
+        } = sum;
+        assert_eq!(
+            [retransmissions, out_of_order, duplicate_acks, zero_windows, keep_alives],
+            [17, 19, 23, 29, 31]
+        );
+        assert_eq!(sum.gap_bytes, 37);
+    }
 }

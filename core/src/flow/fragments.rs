@@ -100,6 +100,12 @@ impl Fragments {
         });
     }
 
+    /// Whether any fragment waits.
+    #[inline]
+    pub(crate) fn any_waits(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Takes a fragment out that has waited too long at the time `now_ns`; at no time, any.
     pub(crate) fn overdue(&mut self, now_ns: Option<i64>) -> Option<Arrival> {
         let oldest = self.held.front()?;

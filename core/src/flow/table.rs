@@ -138,13 +138,11 @@ impl FlowTable {
     /// whose flow will not be noted in a trace: it has none, or is a fragment that waits for its first one.
     #[inline]
     pub fn gather(&mut self, packet: &Packet<'_>, ended: &mut impl FnMut(FlowRecord)) -> bool {
-        if !self.take_in(packet) {
-            return false;
-        }
+        let waits = self.take_in(packet);
         if self.waiting.len() >= BATCH_LEN {
             self.settle(ended);
         }
-        true
+        waits
     }
 
     /// Counts the packets that wait.
@@ -160,9 +158,6 @@ impl FlowTable {
                 trace.placed.push(placed);
             }
         }
-        if let Some(last) = waiting.last() {
-            self.give_up(Some(last.now_ns), ended);
-        }
         waiting.clear();
         (self.waiting, self.payloads) = (waiting, payloads);
         self.payloads.clear();
@@ -172,15 +167,15 @@ impl FlowTable {
     /// counted. Costs no more than the flows it ends, so that it may be called at any time; packets call it about
     /// once in a second of theirs.
     pub fn expire(&mut self, now_ns: i64, ended: &mut impl FnMut(FlowRecord)) {
+        self.give_up(Some(now_ns));
         self.settle(ended);
-        self.give_up(Some(now_ns), ended);
         self.sweep(now_ns, ended);
     }
 
     /// Ends every flow, as the input does, when the packets that wait are counted.
     pub fn finish(&mut self, ended: &mut impl FnMut(FlowRecord)) {
+        self.give_up(None);
         self.settle(ended);
-        self.give_up(None, ended);
         for class in Class::ALL {
             while let Some(slot) = self.idle.first(class) {
                 let is_closed = class == Class::Closed;
@@ -240,6 +235,10 @@ impl FlowTable {
             self.counters.not_ip_bytes += u64::from(wire_len);
             return false;
         };
+        // Before this packet, however many are counted together.
+        if self.fragments.any_waits() {
+            self.give_up(Some(now_ns));
+        }
         let session = self.sessions.of(packet);
         let mut tuple_hash = self.tuple_hash(&sighting.tuple);
         // A later fragment looks the same whether its ports are known or not.
@@ -297,19 +296,19 @@ impl FlowTable {
                 let Some(arrival) = waiting.pop() else { return false };
                 let given_up = fragments.hold(packet, Arrival { is_traced: false, ..arrival });
                 self.counters.lone_fragments += u64::from(given_up.is_some());
-                waiting.extend(given_up);
+                waiting.extend(given_up.map(|arrival| Arrival { is_late: true, ..arrival }));
                 return false;
             }
         }
         true
     }
 
-    /// Counts the fragments that have waited too long at the time `now_ns`, or at no time all of them.
-    fn give_up(&mut self, now_ns: Option<i64>, ended: &mut impl FnMut(FlowRecord)) {
+    /// Has the fragments be counted that have waited too long at the time `now_ns`, or at no time all of them.
+    #[cold]
+    fn give_up(&mut self, now_ns: Option<i64>) {
         while let Some(arrival) = self.fragments.overdue(now_ns) {
             self.counters.lone_fragments += 1;
-            // Its time is past: no flow is idle because of it.
-            self.count(&arrival, &[], ended);
+            self.waiting.push(Arrival { is_late: true, ..arrival });
         }
     }
 
@@ -337,7 +336,7 @@ impl FlowTable {
 
     #[inline]
     fn enter(&mut self, arrival: &Arrival, payload: &[u8], ended: &mut impl FnMut(FlowRecord)) -> Placed {
-        if self.swept_ns.abs_diff(arrival.now_ns) > SWEEP_NS {
+        if self.swept_ns.abs_diff(arrival.now_ns) > SWEEP_NS && !arrival.is_late {
             self.sweep(arrival.now_ns, ended);
         }
         self.count(arrival, payload, ended)

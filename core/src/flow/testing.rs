@@ -111,6 +111,12 @@ impl Frame {
     }
 
     pub(super) fn show(&self, table: &mut FlowTable, ended: &mut impl FnMut(FlowRecord)) {
+        self.gather(table, ended);
+        table.settle(ended);
+    }
+
+    /// Shows the frame, which may wait to be counted with others.
+    pub(super) fn gather(&self, table: &mut FlowTable, ended: &mut impl FnMut(FlowRecord)) {
         let (data, original_len) = self.ip();
         let record = Record {
             number: 1,
@@ -127,7 +133,7 @@ impl Frame {
             let identity = MirrorIdentity { endpoint_id: None, vni, source };
             packet.envelope = Envelope::Mirrored(MirrorContext { identity, gwlb: None });
         }
-        table.observe(&packet, ended);
+        table.gather(&packet, ended);
     }
 }
 

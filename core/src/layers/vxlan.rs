@@ -102,6 +102,17 @@ mod tests {
     }
 
     #[test]
+    fn a_reserved_bit_is_seen_wherever_it_is() {
+        let is_seen = |octets: [u8; 8]| header(&octets).map(|vxlan| vxlan.has_reserved_bits());
+        assert_eq!(is_seen([8, 0, 0, 0, 1, 2, 3, 0]), Some(false));
+        for (at, bit) in [(0, 0x80), (0, 1), (1, 1), (2, 0x40), (3, 8), (7, 2)] {
+            let mut octets = [8, 0, 0, 0, 1, 2, 3, 0];
+            octets[at] |= bit;
+            assert_eq!(is_seen(octets), Some(true), "{bit:#x} of octet {at}");
+        }
+    }
+
+    #[test]
     fn a_cut_header_says_how_many_octets_are_missing() {
         assert_cut(LinkType::RAW, &packet([8, 0, 0, 0, 0, 0, 7, 0]), Layer::Vxlan, 28, 8);
     }

@@ -63,6 +63,13 @@ export function random(seed) {
   };
 }
 
+/** A copy of a capture with a few octets changed, cut, or both. */
+export function damaged(capture, pick, longest = 3_600) {
+  const octets = capture.slice(0, 600 + pick(longest - 600));
+  for (let hits = pick(30); hits >= 0; hits -= 1) octets[pick(octets.length)] = pick(256);
+  return octets.subarray(0, pick(4) ? octets.length : pick(octets.length));
+}
+
 /** All that a stream gives, and the error at its end if there is one. */
 export async function all(stream) {
   const parts = [];

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Capture, checkFilter, completeFilter, Decoder, dissect, memoryBytes, MirrorscopeError, summarise } from '../dist/node.js';
-import { PING, random, SSM } from './captures.js';
+import { damaged, PING, random, SSM } from './captures.js';
 
 /** Inputs of the fuzz test; `MIRRORSCOPE_FUZZ=1000000` for a long run. */
 const INPUTS = Number(process.env.MIRRORSCOPE_FUZZ ?? 20_000);
@@ -10,13 +10,6 @@ const INPUTS = Number(process.env.MIRRORSCOPE_FUZZ ?? 20_000);
 const ROUND = 10_000;
 /** As little as a decoder can be asked to keep, so that inputs and not allocations take the time. */
 const SMALL = { flows: { maxFlows: 64 }, batchLength: 32, filter: 'tcp or vni 9325541 or ip[6] & 0x20 != 0' };
-
-/** A capture with octets changed, cut, or both. */
-function damaged(pick) {
-  const octets = (pick(2) ? PING : SSM).slice(0, 600 + pick(3_000));
-  for (let hits = pick(30); hits >= 0; hits -= 1) octets[pick(octets.length)] = pick(256);
-  return octets.subarray(0, pick(4) ? octets.length : pick(octets.length));
-}
 
 function noise(pick) {
   return Uint8Array.from({ length: pick(300) }, () => pick(256));
@@ -36,7 +29,7 @@ test(`${INPUTS} damaged and random inputs trap nothing, and the memory stays as 
   const pick = random(0x5eed);
   let settled;
   for (let input = 0; input < INPUTS; input += 1) {
-    const octets = input % 8 ? damaged(pick) : noise(pick);
+    const octets = input % 8 ? damaged(pick(2) ? PING : SSM, pick) : noise(pick);
     if (input % 4 === 0) {
       assert.ok(Array.isArray((await dissect(octets.subarray(40, 400), pick(300), pick(70_000))).layers));
     } else if (input % 50 === 1) {

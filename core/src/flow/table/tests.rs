@@ -221,6 +221,56 @@ fn a_flood_of_lone_fragments_is_counted_and_not_kept() {
     assert_eq!((packets, table.counters().lone_fragments), (5_000, 5_000));
 }
 
+/// Lone fragments, packets of their flows, and times that jump.
+fn with_lone_fragments() -> Vec<Frame> {
+    let first = |id: u16| Frame { fragment: 0x2000, ..Frame::udp(1, 2).id(id).payload(1000) };
+    let lone = |id: u16| Frame { fragment: 125, ..first(id) };
+    let mut frames = Vec::new();
+    for turn in 0..40u16 {
+        let now_ms = i64::from(turn) * 9_000;
+        frames.push(lone(turn).at_ms(now_ms));
+        frames.push(Frame::udp(turn % 3, 8).at_ms(now_ms + 1));
+        frames.push(first(turn / 2).at_ms(now_ms + 2));
+        if turn % 8 == 7 {
+            frames.push(Frame::udp(7, 8).at_ms(now_ms + 400_000));
+        }
+    }
+    frames
+}
+
+#[test]
+fn how_many_packets_are_counted_together_makes_no_difference() {
+    let frames = with_lone_fragments();
+    let flows_by = |together: usize| {
+        let mut table = FlowTable::new(FlowOptions::default());
+        let mut flows = Vec::new();
+        for (place, frame) in frames.iter().enumerate() {
+            frame.gather(&mut table, &mut |flow| flows.push(flow));
+            if place % together == together - 1 {
+                table.settle(&mut |flow| flows.push(flow));
+            }
+        }
+        table.finish(&mut |flow| flows.push(flow));
+        (flows, table.counters())
+    };
+    let one_by_one = flows_by(1);
+    assert!(one_by_one.0.iter().any(|flow| flow.end == Some(EndReason::Idle) && flow.client.port == 0));
+    for together in [2, 3, 7, 1000] {
+        assert_eq!(flows_by(together), one_by_one, "{together}");
+    }
+}
+
+#[test]
+fn lone_fragments_alone_do_not_pile_up() {
+    let mut table = FlowTable::new(FlowOptions::default());
+    let mut flows = 0;
+    for i in 0..20_000u16 {
+        let lone = Frame { fragment: 125, src: (i as u8, 0), ..Frame::udp(1, 2).id(i).payload(8) };
+        lone.gather(&mut table, &mut |_| flows += 1);
+        assert!(table.waiting.len() <= BATCH_LEN, "{}", table.waiting.len());
+    }
+}
+
 #[test]
 fn the_name_and_the_time_to_answer_are_found() {
     let request = b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n";
