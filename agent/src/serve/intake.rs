@@ -1,6 +1,6 @@
 //! How datagrams come to the workers: this file alone knows that there is more than one way.
 //!
-//! `socket`, the default, needs no privilege. `ring` reads the kernel's packet ring, for about a third of the
+//! `socket`, the default, needs no privilege. `ring` reads the kernel's packet ring, for about half of the
 //! receiving thread's time (`cargo xtask bench receive`), and takes `CAP_NET_RAW`; nothing can be returned from it.
 //! Behind this file both look the same: frames that begin with an Ethernet header, so that the decoder, the
 //! filters and every sink take them as they take those of a capture file.
