@@ -36,6 +36,11 @@ impl Names {
         Self { join: Join::new(&inventory), inventory }
     }
 
+    /// Whether no name is known at all.
+    pub fn is_empty(&self) -> bool {
+        self.inventory.sessions.is_empty() && self.inventory.interfaces.is_empty()
+    }
+
     /// What is known of the source of packets with this identity. A caller with many packets should remember
     /// the answer.
     pub fn lookup(&self, identity: &MirrorIdentity) -> Option<Name<'_>> {

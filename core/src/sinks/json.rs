@@ -36,7 +36,10 @@ pub struct Object<'a> {
     first: bool,
 }
 
+// Keys are known where they are written: put there at once, they are a few moves, and not worth a call. Where size is what
+// matters, they are called.
 impl Object<'_> {
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn key(&mut self, key: &str) -> &mut Line {
         if !core::mem::take(&mut self.first) {
             self.line.byte(b',');
@@ -45,6 +48,7 @@ impl Object<'_> {
     }
 
     /// A number.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn uint(&mut self, key: &str, value: impl Into<u64>) -> &mut Self {
         self.key(key).uint(value);
         self
@@ -63,18 +67,21 @@ impl Object<'_> {
     }
 
     /// A truth value.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn bool(&mut self, key: &str, value: bool) -> &mut Self {
         self.key(key).str(if value { "true" } else { "false" });
         self
     }
 
     /// Text, escaped.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn text(&mut self, key: &str, value: &str) -> &mut Self {
         string(self.key(key), value);
         self
     }
 
     /// Text that `write` appends; it must need no escaping.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn plain(&mut self, key: &str, write: impl FnOnce(&mut Line)) -> &mut Self {
         let line = self.key(key).byte(b'"');
         write(line);
@@ -83,6 +90,7 @@ impl Object<'_> {
     }
 
     /// An object.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn object(&mut self, key: &str, write: impl FnOnce(&mut Object<'_>)) -> &mut Self {
         object(self.key(key), write);
         self
@@ -107,6 +115,7 @@ impl Object<'_> {
     }
 
     /// An IP address.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn ip(&mut self, key: &str, address: IpAddr) -> &mut Self {
         self.plain(key, |line| {
             line.ip(address);
@@ -114,6 +123,7 @@ impl Object<'_> {
     }
 
     /// A time as RFC 3339 text in UTC with nanoseconds.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn time(&mut self, key: &str, timestamp_ns: i64) -> &mut Self {
         self.plain(key, |line| {
             time::rfc3339(line, timestamp_ns);

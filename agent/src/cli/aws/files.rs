@@ -117,7 +117,11 @@ impl SourceNames {
     /// A function that looks up names and remembers them, as the sinks want it.
     pub(crate) fn lookup<'a>(&'a self) -> impl Fn(&MirrorIdentity) -> Option<&'a str> {
         let remembered = RefCell::new(HashMap::new());
+        let nobody_is_named = self.names.is_empty();
         move |identity| {
+            if nobody_is_named {
+                return None;
+            }
             let mut remembered = remembered.borrow_mut();
             if let Some(name) = remembered.get(identity) {
                 return *name;
