@@ -249,6 +249,18 @@ mod tests {
     }
 
     #[test]
+    fn a_chain_of_headers_is_followed_over_extensions_by_their_length() {
+        let ipv6 = [&[0x60, 0, 0, 0, 0, 64, 0, 64][..], &[1; 32]].concat();
+        let hop_by_hop = [60, 0, 1, 4, 0, 0, 0, 0];
+        let options = [&[6, 1, 1, 12][..], &[17; 12]].concat();
+        let chain = [&SYN[..12], &[0x86, 0xdd], &ipv6, &hop_by_hop, &options, &SYN[34..]].concat();
+        for text in ["ip6 protochain 0", "ip6 protochain 60", "ip6 protochain 6"] {
+            assert!(chooses(text, &chain), "{text}");
+        }
+        assert!(!chooses("ip6 protochain 17", &chain));
+    }
+
+    #[test]
     fn a_chain_of_headers_is_followed_over_ah_by_its_length() {
         let ah = |next: u8| [&[next, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1][..], &[7; 12]].concat();
         let options = [6, 0, 1, 4, 0, 0, 0, 0];
