@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 /// How long datagrams gather. The kernel's timers may make it twice as long.
-pub(crate) const PAUSE: Duration = Duration::from_micros(100);
+const PAUSE: Duration = Duration::from_micros(100);
 /// A call that brought so many was worth it: then there may be more already.
 const MANY: usize = 32;
 /// A pause is worth it where it saves waking up for so many datagrams.

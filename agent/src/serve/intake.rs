@@ -80,8 +80,8 @@ pub(crate) trait Receive {
     /// its end, the next one goes on there.
     fn datagrams(&mut self) -> impl Iterator<Item = Datagram<'_>>;
 
-    /// Whether datagrams can gather for a moment without being lost.
-    fn has_room(&self) -> bool;
+    /// Whether to let datagrams gather for a moment saves time and loses none.
+    fn may_gather(&self) -> bool;
 
     /// What was lost on the way since this was last asked.
     fn lost(&mut self) -> Lost;
@@ -156,7 +156,7 @@ impl Receive for UdpIntake {
         receiver.datagrams().map(|(meta, slot)| outer::restore(slot, meta, *port))
     }
 
-    fn has_room(&self) -> bool {
+    fn may_gather(&self) -> bool {
         self.has_room
     }
 
@@ -184,7 +184,7 @@ impl Receive for RingIntake {
     }
 
     /// Packets gather there by themselves, block by block.
-    fn has_room(&self) -> bool {
+    fn may_gather(&self) -> bool {
         false
     }
 

@@ -126,13 +126,15 @@ impl Loop {
         // What a worker that died has left.
         self.batch(intake, &settings, &feeds);
         let mut looked_ms = 0;
+        // Who is to have datagrams back wants them at once.
+        let may_gather = self.return_path.is_none() && intake.may_gather();
         let (mut gather, mut turned) = (Gather::default(), self.started.elapsed());
         loop {
             let is_last = self.worker.stopped.load(Ordering::Acquire);
             if is_last {
                 intake.close()?;
             }
-            if let Some(pause) = gather.pause().filter(|_| self.may_gather(intake)) {
+            if let Some(pause) = gather.pause().filter(|_| may_gather) {
                 thread::sleep(pause);
             }
             let received = intake.receive()?;
@@ -160,11 +162,6 @@ impl Loop {
                 self.look_at_the_clock(intake);
             }
         }
-    }
-
-    /// Whether datagrams may wait: who is to have them back wants them at once.
-    fn may_gather(&self, intake: &impl Receive) -> bool {
-        self.return_path.is_none() && intake.has_room()
     }
 
     /// Puts right what a panic left half done: the datagram at hand is counted, and flows begin anew.

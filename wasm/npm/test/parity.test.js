@@ -76,8 +76,8 @@ test(`${DAMAGED} damaged captures are the same to the package, in any chunks, an
     writeFileSync(file, octets);
     const longest = 1 + pick(3_000);
     async function* chunks() { yield* chunked(octets, () => pick(longest)); }
-    const all = comparisons(program, file);
-    for (const { name, theirs, ours } of [all[number % all.length], all[(number + 1) % all.length]]) {
+    const views = comparisons(program, file);
+    for (const { name, theirs, ours } of [views[number % views.length], views[(number + 1) % views.length]]) {
       const mine = (await ours(chunks())) ?? Buffer.alloc(0);
       if (Buffer.compare(mine, theirs()) !== 0) differences.push(`${name} of capture ${number}`);
     }
