@@ -48,14 +48,28 @@ struct Store {
 impl Store {
     fn start(weed: &Path, folder: &Path) -> Self {
         let ports = PORTS.map(|_| free_port()).to_vec();
-        let store = Self {
+        let mut store = Self {
             server: Self::serve(weed, folder, &ports),
             weed: weed.into(),
             folder: folder.into(),
             ports,
         };
-        wait_until("the store has its bucket", || store.answers());
+        store.wait_until_it_answers();
         store
+    }
+
+    /// A store that ended tells why at once, in its own words.
+    fn wait_until_it_answers(&mut self) {
+        wait_until("the store has its bucket", || {
+            let ended = self.server.child.try_wait().unwrap();
+            let said = || fs::read_to_string(Self::log(&self.folder)).unwrap_or_default();
+            assert!(ended.is_none(), "the store ended, {ended:?}: {}", said());
+            self.answers()
+        });
+    }
+
+    fn log(folder: &Path) -> PathBuf {
+        folder.with_extension("log")
     }
 
     fn serve(weed: &Path, folder: &Path, ports: &[u16]) -> Server {
@@ -68,7 +82,7 @@ impl Store {
         command.args(["mini", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false", "-webdav=false"]);
         command.arg(format!("-dir={}", folder.display()));
         command.args(PORTS.iter().zip(ports).map(|(name, port)| format!("-{name}={port}")));
-        Server::start(&mut command, &folder.with_extension("log"))
+        Server::start(&mut command, &Self::log(folder))
     }
 
     /// Kills it, lets some time pass, and starts it again on its folder and its ports.
@@ -77,7 +91,7 @@ impl Store {
         let _ = self.server.child.wait();
         thread::sleep(time);
         self.server = Self::serve(&self.weed, &self.folder, &self.ports);
-        wait_until("the store is back", || self.answers());
+        self.wait_until_it_answers();
     }
 
     /// Without keys it is forbidden to look, which only a store says that is ready.

@@ -15,6 +15,7 @@ use std::{
     io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -162,10 +163,20 @@ impl Drop for Server {
     }
 }
 
-/// A port of 127.0.0.1 that is free at the moment.
+/// A port of 127.0.0.1 that is free at the moment, below those that the system gives to connections: none of another
+/// test takes it before its server does. No two calls of a test give the same one.
 fn free_port() -> u16 {
-    let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    socket.local_addr().expect("it has one").port()
+    const PORTS: std::ops::Range<u32> = 10_000..30_000;
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    // Tests run side by side in processes of their own, and each begins elsewhere.
+    let first = std::process::id().wrapping_mul(61);
+    loop {
+        let at = first.wrapping_add(TRIED.fetch_add(1, Ordering::Relaxed)) % PORTS.len() as u32;
+        let port = (PORTS.start + at) as u16;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Unpacks a gzip file with the program of that name.

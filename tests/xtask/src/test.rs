@@ -270,6 +270,8 @@ fn add(sum: (u64, u64), more: (u64, u64)) -> (u64, u64) {
 
 /// Passed and failed as a closing line of `cargo test`, `cargo nextest` or `node --test` tells them.
 fn counts(line: &str) -> Option<(u64, u64)> {
+    // Indented, the line of `cargo test` is what nextest repeats of a test that failed.
+    let of_cargo = line.starts_with("test result: ");
     let line = line.trim_start();
     let of_node = |word: &str| line.strip_prefix("ℹ ")?.strip_prefix(word)?.trim().parse().ok();
     if let Some(passed) = of_node("pass ") {
@@ -278,7 +280,7 @@ fn counts(line: &str) -> Option<(u64, u64)> {
     if let Some(failed) = of_node("fail ") {
         return Some((0, failed));
     }
-    if !line.starts_with("test result: ") && !line.starts_with("Summary [") {
+    if !of_cargo && !line.starts_with("Summary [") {
         return None;
     }
     let of = |word: &str| number_before(line, word);
@@ -321,5 +323,7 @@ mod tests {
     #[test]
     fn other_lines_are_not_counted() {
         assert_eq!(counts("test 3 passed ... ok"), None);
+        let repeated = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; finished in 300.61s";
+        assert_eq!(counts(repeated), None);
     }
 }
