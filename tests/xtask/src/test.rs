@@ -323,7 +323,8 @@ mod tests {
     #[test]
     fn other_lines_are_not_counted() {
         assert_eq!(counts("test 3 passed ... ok"), None);
-        let repeated = "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; finished in 300.61s";
+        let repeated =
+            "    test result: FAILED. 0 passed; 1 failed; 0 ignored; 0 measured; finished in 300.61s";
         assert_eq!(counts(repeated), None);
     }
 }
