@@ -41,10 +41,16 @@ pub struct Object<'a> {
 impl Object<'_> {
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     fn key(&mut self, key: &str) -> &mut Line {
-        if !core::mem::take(&mut self.first) {
-            self.line.byte(b',');
+        self.begin(key, "")
+    }
+
+    /// A key, and how its value begins.
+    #[cfg_attr(not(target_family = "wasm"), inline(always))]
+    fn begin(&mut self, key: &str, value: &str) -> &mut Line {
+        match core::mem::take(&mut self.first) {
+            true => self.line.strs(["\"", key, "\":", value]),
+            false => self.line.strs([",\"", key, "\":", value]),
         }
-        self.line.byte(b'"').str(key).str("\":")
     }
 
     /// A number.
@@ -62,14 +68,14 @@ impl Object<'_> {
 
     /// `null`.
     pub fn null(&mut self, key: &str) -> &mut Self {
-        self.key(key).str("null");
+        self.begin(key, "null");
         self
     }
 
     /// A truth value.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn bool(&mut self, key: &str, value: bool) -> &mut Self {
-        self.key(key).str(if value { "true" } else { "false" });
+        self.begin(key, if value { "true" } else { "false" });
         self
     }
 
@@ -83,7 +89,7 @@ impl Object<'_> {
     /// Text that `write` appends; it must need no escaping.
     #[cfg_attr(not(target_family = "wasm"), inline(always))]
     pub fn plain(&mut self, key: &str, write: impl FnOnce(&mut Line)) -> &mut Self {
-        let line = self.key(key).byte(b'"');
+        let line = self.begin(key, "\"");
         write(line);
         line.byte(b'"');
         self
@@ -103,7 +109,7 @@ impl Object<'_> {
         items: impl Iterator<Item = T>,
         mut write: impl FnMut(&mut Line, T),
     ) -> &mut Self {
-        let line = self.key(key).byte(b'[');
+        let line = self.begin(key, "[");
         for (i, item) in items.enumerate() {
             if i > 0 {
                 line.byte(b',');
@@ -133,6 +139,11 @@ impl Object<'_> {
 
 /// Appends `text` as a JSON string.
 pub fn string(line: &mut Line, text: &str) {
+    let is_plain = |octet| !matches!(octet, b'"' | b'\\' | 0..0x20 | 0x7f);
+    if text.bytes().all(is_plain) {
+        line.strs(["\"", text, "\""]);
+        return;
+    }
     line.byte(b'"');
     for octet in text.bytes() {
         match octet {
@@ -152,7 +163,9 @@ fn members(packet: &Packet<'_>, name_of: NameOf<'_>, json: &mut Object<'_>) {
     json.uint("packet", record.number).time("time", record.timestamp_ns).uint("interface", record.interface);
     json.uint("len", record.original_len).uint("captured_len", record.data.len() as u64);
     envelope(packet, name_of, json);
-    json.array("layers", packet.subject_layers().iter(), |line, span| string(line, span.layer.key()));
+    json.array("layers", packet.subject_layers().iter(), |line, span| {
+        line.strs(["\"", span.layer.key(), "\""]);
+    });
     subject(packet, json);
     missing(packet, json);
 }

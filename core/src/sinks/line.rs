@@ -23,7 +23,6 @@ pub struct Line {
 /// The least room that is made.
 const MIN_ROOM: usize = 256;
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
 /// Room for the digits of a number of 32 bits.
 const DIGITS_LEN: usize = 16;
 /// Room for an address, and a point behind it.
@@ -59,6 +58,26 @@ const fn octets() -> [([u8; 4], u8); 256] {
     octets
 }
 
+/// The two digits of a number below 100; of any other, its last two.
+#[inline(always)]
+pub(super) fn pair(value: u64) -> [u8; 2] {
+    PAIRS[(value % 100) as usize]
+}
+
+/// The 16 digits of a number in hexadecimal, all made at once: each half's digits get an octet each.
+#[inline(always)]
+fn hex_digits(value: u64) -> [u8; 16] {
+    let half = |mut digits: u64| {
+        digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff;
+        digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff;
+        digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+        // One in each octet that needs a letter: those that reach 16 with six more.
+        let letters = (digits + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+        digits + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
+    };
+    (u128::from(half(value >> 32)) << 64 | u128::from(half(value & 0xffff_ffff))).to_be_bytes()
+}
+
 impl Line {
     /// What has been written so far.
     #[inline]
@@ -91,6 +110,20 @@ impl Line {
     #[inline(always)]
     pub fn str(&mut self, text: &str) -> &mut Self {
         self.raw(text.as_bytes())
+    }
+
+    /// Texts one behind the other, for which room is made once.
+    #[inline(always)]
+    pub fn strs<const N: usize>(&mut self, texts: [&str; N]) -> &mut Self {
+        let len = texts.iter().map(|text| text.len()).sum();
+        let mut place = self.room(len);
+        for text in texts {
+            let Some((here, rest)) = place.split_at_mut_checked(text.len()) else { return self };
+            here.copy_from_slice(text.as_bytes());
+            place = rest;
+        }
+        self.len += len;
+        self
     }
 
     /// Octets as they are.
@@ -229,11 +262,8 @@ impl Line {
             self.byte(b'0');
         }
         let len = needed.max(width.min(16));
-        let mut digits = [b'0'; 16];
-        for (place, digit) in digits.iter_mut().zip((0..len).rev()) {
-            *place = HEX[(value >> (4 * digit) & 0xf) as usize];
-        }
-        self.prefix(&digits, len)
+        let digits = u128::from_be_bytes(hex_digits(value));
+        self.prefix(&(digits << (8 * (16 - len))).to_be_bytes(), len)
     }
 
     /// Octets in hexadecimal with nothing between them.
@@ -247,14 +277,15 @@ impl Line {
     /// A MAC address, or any other link-layer address, with colons.
     #[inline]
     pub fn mac(&mut self, octets: &[u8]) -> &mut Self {
-        for (i, octet) in octets.iter().enumerate() {
-            if i > 0 {
-                self.byte(b':');
+        let [a, b, c, d, e, f] = *octets else {
+            for (i, octet) in octets.iter().enumerate() {
+                self.str(if i > 0 { ":" } else { "" }).hex((*octet).into(), 2);
             }
-            let digits = [HEX[usize::from(octet >> 4)], HEX[usize::from(octet & 0xf)]];
-            self.raw(&digits);
-        }
-        self
+            return self;
+        };
+        let digits = hex_digits(u64::from_be_bytes([0, 0, a, b, c, d, e, f]));
+        let [_, _, _, _, a, b, c, d, e, f, g, h, i, j, k, l] = digits;
+        self.raw(&[a, b, b':', c, d, b':', e, f, b':', g, h, b':', i, j, b':', k, l])
     }
 
     /// An IPv4 address.
@@ -346,6 +377,8 @@ mod tests {
         line.uint(0u32).byte(b' ').padded(42, 6).byte(b' ').hex(0xbeef, 2).byte(b' ').hex(0, 4);
         line.byte(b' ').ip([10, 0, 255, 1].into()).byte(b' ').ipv6(Ipv6Addr::LOCALHOST);
         line.byte(b' ').mac(&[0, 0x1b, 0xff]).byte(b' ').int(-3);
-        assert_eq!(line.as_bytes(), b"0 000042 beef 0000 10.0.255.1 ::1 00:1b:ff -3");
+        line.byte(b' ').mac(&[0x01, 0x23, 0x9a, 0xaf, 0xfe, 0x0a]).byte(b' ').strs(["a", "", "bc"]);
+        let expected = b"0 000042 beef 0000 10.0.255.1 ::1 00:1b:ff -3 01:23:9a:af:fe:0a abc";
+        assert_eq!(line.as_bytes(), expected);
     }
 }

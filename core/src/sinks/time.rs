@@ -3,7 +3,7 @@
 //! Captures are in order of time, so the text of the last second is kept and most packets only add their
 //! fraction. Local time needs an operating system: the caller says what offset holds at a given second.
 
-use super::line::Line;
+use super::line::{Line, pair};
 
 /// What tcpdump's `-t` options choose between.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -132,9 +132,14 @@ impl Clock {
 
 /// `2022-06-30T08:55:14.941738000Z` (RFC 3339, UTC, nanoseconds).
 pub fn rfc3339(line: &mut Line, timestamp_ns: i64) -> &mut Line {
-    let second = timestamp_ns.div_euclid(NS);
-    time_of_day(date(line, second).byte(b'T'), second);
-    line.byte(b'.').padded(timestamp_ns.rem_euclid(NS) as u64, 9).byte(b'Z')
+    let (second, ns) = (timestamp_ns.div_euclid(NS), timestamp_ns.rem_euclid(NS) as u64);
+    let (year, month, day) = civil(second.div_euclid(DAY));
+    let of_day = second.rem_euclid(DAY) as u64;
+    // 64 bits of nanoseconds end in the year 2262.
+    let [[a, b], [c, d], [e, f], [g, h]] = [year / 100, year, month, day].map(pair);
+    let [[i, j], [k, l], [m, n]] = [of_day / 3600, of_day / 60 % 60, of_day % 60].map(pair);
+    line.raw(&[a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n, b'.']);
+    line.padded(ns, 9).byte(b'Z')
 }
 
 /// `08:55:14` of the day in which `second` lies.
