@@ -270,6 +270,7 @@ mod tests {
             vnis: &[9325541, 4242],
             endpoints: &[EndpointId(0x0123_4567_89ab_cdef)],
             sources: &["10.0.0.7".parse().unwrap()],
+            attachments: &[0xab],
             ..Seen::default()
         };
         complete(text, text.len(), &seen).into_iter().map(|completion| completion.text).collect()
@@ -288,6 +289,7 @@ mod tests {
         assert_eq!(texts("vni "), ["9325541", "4242"]);
         assert_eq!(texts("tcp and vni 4"), ["4242"]);
         assert_eq!(texts("source "), ["10.0.0.7"]);
+        assert_eq!(texts("attachment "), ["0x00000000000000ab"]);
         assert_eq!(texts("endpoint vp"), ["vpce-00123456789abcdef"]);
         assert!(texts("vni 4242 or ").contains(&"9325541".to_owned()));
     }

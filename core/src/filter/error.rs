@@ -169,6 +169,21 @@ mod tests {
     }
 
     #[test]
+    fn a_text_is_cut_only_where_that_makes_it_shorter() {
+        let shown = |before: usize, within: usize, after: usize| {
+            let text = ["a".repeat(before), "b".repeat(within), "c".repeat(after)].concat();
+            let error = FilterError::new("no", before..before + within);
+            error.render(&text).lines().nth(1).unwrap().trim_start().to_owned()
+        };
+        let whole =
+            ["a".repeat(CONTEXT_CHARS), "b".repeat(UNDERLINE_CHARS), "c".repeat(CONTEXT_CHARS)].concat();
+        assert_eq!(shown(CONTEXT_CHARS, UNDERLINE_CHARS, CONTEXT_CHARS), whole);
+        let cut = shown(CONTEXT_CHARS + 1, 1, CONTEXT_CHARS + 1);
+        assert_eq!(cut, format!("…{}b{}…", "a".repeat(CONTEXT_CHARS), "c".repeat(CONTEXT_CHARS)));
+        assert_eq!(shown(0, UNDERLINE_CHARS + 1, 0), format!("{}…", "b".repeat(UNDERLINE_CHARS)));
+    }
+
+    #[test]
     fn a_span_off_a_character_boundary_does_not_panic() {
         let error = FilterError::new("x", 1..2);
         assert!(error.render("é").contains('^'));

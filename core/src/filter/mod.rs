@@ -380,6 +380,8 @@ mod tests {
             ("tcp port 0x1ffffffff", "needs more than 32 bits", "0x1ffffffff", ""),
             ("tcp é", "`é` means nothing here", "é", ""),
             ("isis proto 99", "below 32", "99", ""),
+            ("pppoes and ether broadcast", "PPP has no addresses", "broadcast", ""),
+            ("pppoes and multicast", "PPP has no addresses", "multicast", ""),
         ] {
             let error = Filter::parse(text).expect_err(text);
             assert!(error.message.contains(message), "{text}: {}", error.message);
@@ -408,6 +410,8 @@ mod tests {
         let wide = format!("tcp{}", " or udp".repeat(9_000));
         assert!(Filter::parse(&wide).unwrap_err().message.contains("more than"));
         assert!(Filter::parse(&"x".repeat(1_000_000)).unwrap_err().message.contains("bytes"));
+        let padded = |len: usize| Filter::parse(&format!("tcp{}", " ".repeat(len - 3)));
+        assert!(padded(MAX_TEXT_LEN).is_ok() && padded(MAX_TEXT_LEN + 1).is_err());
         assert!(Filter::parse(&format!("port {}", "9".repeat(60_000))).is_err());
         assert!(Filter::parse(&"geneve and ".repeat(9)).unwrap_err().message.contains("`geneve`"));
         let many = format!("tcp{}", " or tcp".repeat(MAX_NODES - 1));

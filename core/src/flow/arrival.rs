@@ -131,6 +131,11 @@ impl Payloads {
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }
+
+    #[cfg(test)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 #[cfg(test)]

@@ -289,6 +289,16 @@ fn the_name_and_the_time_to_answer_are_found() {
 }
 
 #[test]
+fn payloads_are_kept_until_their_packets_are_counted_and_no_longer() {
+    let request = Frame::tcp(5000, 80, 1, 1, ACK).octets(b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
+    let mut table = FlowTable::new(FlowOptions::default());
+    request.gather(&mut table, &mut |_| {});
+    assert!(!table.payloads.is_empty());
+    table.settle(&mut |_| {});
+    assert!(table.payloads.is_empty());
+}
+
+#[test]
 fn a_trace_tells_the_flow_of_every_packet_and_which_flows_were_joined() {
     let query = Frame::udp(40000, 53).payload(30);
     let other = Frame::udp(1, 2).payload(9);
