@@ -20,10 +20,12 @@ export function imports() {
     return { ...imports, before: wasm ?? {} };
 }
 export function add({ exports }) {
-    wasm = { ...wasm, ...exports };
+    wasm = wasm ? { ...wasm, ...exports } : exports;
     exports.__wbindgen_start?.();
 }
 ";
+/// Begins a statement for engines that are older than any the package runs on; it ends with the next line `}`.
+const FOR_OLD_ENGINES: &str = "if (!('encodeInto' in ";
 /// Adds to what parts are instantiated with, in the file of the part that needs it.
 const LATER: &str = "Object.assign(later, {\n";
 /// The function that has what the module imports from JavaScript.
@@ -163,10 +165,16 @@ fn file(blocks: &[Block<'_>], part: usize, names: &[&str]) -> Outcome<String> {
     Ok(format!("{text}{body}export {{ {} }};\n", list(exports)))
 }
 
-/// The statements, without the comments between them.
+/// The statements, without the comments between them and without what only old engines need.
 fn blocks(script: &str) -> Vec<Block<'_>> {
     let mut blocks: Vec<Block<'_>> = Vec::new();
+    let mut is_for_old = false;
     for line in script.lines() {
+        is_for_old |= line.starts_with(FOR_OLD_ENGINES);
+        if is_for_old {
+            is_for_old = line != "}";
+            continue;
+        }
         if line.starts_with('/') || line.starts_with(" *") || line.starts_with("export {") {
             continue;
         }
@@ -233,6 +241,11 @@ function helper(text) {
     return text;
 }
 let LEN = 0;
+let encoder = new TextEncoder();
+if (!('encodeInto' in encoder)) {
+    encoder.encodeInto = function (text, view) {
+    };
+}
 let wasmModule, wasmInstance, wasm;
 function __wbg_get_imports() {
     const import0 = {
@@ -257,6 +270,13 @@ export { initSync };
         let [first, second] = &files()[..] else { panic!("two parts") };
         assert!(first.contains("__wbg_a") && !first.contains("__wbg_b"), "{first}");
         assert!(second.contains("Object.assign(later, {\n        __wbg_b: function() {"), "{second}");
+    }
+
+    #[test]
+    fn what_old_engines_need_is_left_out_and_what_follows_is_not() {
+        let blocks = blocks(SCRIPT);
+        assert!(blocks.iter().all(|block| !block.text.contains("encodeInto")), "{blocks:?}");
+        assert!(blocks.iter().any(|block| block.name == "wasmModule"), "{blocks:?}");
     }
 
     #[test]
