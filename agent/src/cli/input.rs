@@ -9,12 +9,13 @@ use mirrorscope_core::{
     layers::{geneve, vxlan},
     stack::Ports,
 };
+use same_file::Handle;
 
 use crate::{
     failure::Failure,
     pipeline::{self, Selection, Sink, Summary},
     progress::Progress,
-    sources::FileSource,
+    sources::{FileSource, STDIN},
     talk::say,
 };
 
@@ -77,14 +78,7 @@ impl Input {
 
     /// Refuses to write to the file that is read: it would be lost.
     pub(crate) fn refuse_as_output(&self, output: &Path) -> Result<(), Failure> {
-        let real = |path: &Path| path.canonicalize().ok().filter(|path| path.is_file());
-        match (real(&self.file), real(output)) {
-            (Some(input), Some(output)) if input == output => {
-                Err(Failure::new(format_args!("{} is the capture that is read", output.display()))
-                    .hint("choose another name for the output; the input would be lost"))
-            }
-            _ => Ok(()),
-        }
+        refuse_as_output(&self.file, output)
     }
 
     fn filter(&self) -> Result<Option<Filter>, Failure> {
@@ -123,5 +117,25 @@ impl Input {
             say!("note: none of the {decoded} packets is Geneve or VXLAN: they are shown as they are");
             say!("  hint: --geneve-port and --vxlan-port set other ports than 6081 and 4789");
         }
+    }
+}
+
+/// Refuses to write to the capture that is read, which `-` may be too: it would be lost.
+pub(crate) fn refuse_as_output(input: &Path, output: &Path) -> Result<(), Failure> {
+    if !output.is_file() {
+        return Ok(());
+    }
+    let input = match input.as_os_str() == STDIN {
+        true => Handle::stdin(),
+        // To open a pipe would wait for its writer.
+        false if !input.is_file() => return Ok(()),
+        false => Handle::from_path(input),
+    };
+    match (input, Handle::from_path(output)) {
+        (Ok(input), Ok(same)) if input == same => {
+            Err(Failure::new(format_args!("{} is the capture that is read", output.display()))
+                .hint("choose another name for the output; the input would be lost"))
+        }
+        _ => Ok(()),
     }
 }

@@ -229,6 +229,10 @@ impl Sink for RecordPrinter {
         self.output.print(|line| self.style.print_record(&record, line))
     }
 
+    fn idle(&mut self) -> Result<(), Failure> {
+        self.output.flush()
+    }
+
     fn finish(&mut self) -> Result<(), Failure> {
         self.output.flush()
     }

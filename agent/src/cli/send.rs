@@ -14,6 +14,7 @@ use mirrorscope_core::{
     layers::geneve,
 };
 
+use super::input::refuse_as_output;
 use crate::{
     failure::Failure,
     send::{self, Goal, Plan, Source, pace::Pace, target},
@@ -256,6 +257,9 @@ impl Args {
     }
 
     fn goal(&self) -> Result<Goal, Failure> {
+        if let (Some(input), Some(output)) = (&self.file, &self.write) {
+            refuse_as_output(input, output)?;
+        }
         match (&self.write, self.to) {
             (Some(path), _) => Ok(Goal::File(path.clone())),
             (None, Some(to)) => {

@@ -235,6 +235,7 @@ impl Args {
             flows: FlowOptions {
                 max_flows: self.max_flows.div_ceil(workers),
                 seed: RandomState::new().hash_one(0),
+                copies_seed: RandomState::new().hash_one(1),
                 ..FlowOptions::default()
             },
             sinks: self.sinks.sinks(),

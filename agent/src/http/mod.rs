@@ -6,7 +6,7 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    os::unix::net::UnixListener,
+    os::unix::net::{UnixListener, UnixStream},
     path::PathBuf,
     sync::Arc,
     thread,
@@ -108,11 +108,14 @@ fn bind(address: SocketAddr, what: &str, option: &str) -> Result<TcpListener, Fa
 
 fn bind_path(path: &PathBuf) -> Result<UnixListener, Failure> {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-    // A socket that a killed agent left behind would keep the next one from starting.
-    if path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
-        let _ = std::fs::remove_file(path);
-    }
     let bind = || {
+        // A socket that a killed agent left behind would keep the next one from starting; one that is answered is in use.
+        if path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
+            match UnixStream::connect(path) {
+                Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
+                Err(_) => std::fs::remove_file(path)?,
+            }
+        }
         let listener = UnixListener::bind(path)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
         Ok::<_, io::Error>(listener)

@@ -134,8 +134,14 @@ impl Target {
             let writer = File::options().write(true).open(path)?;
             return Ok(Self::Stream { name: path.display().to_string(), writer });
         }
-        let (partial, path) = (partial(path), path.to_owned());
-        let (file, packing) = (File::create(&partial)?, Packing::of(&path));
+        // A link stays one: what it leads to is replaced.
+        let path = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
+        let (partial, packing) = (partial(&path), Packing::of(&path));
+        // Another run may be writing it, or one that was killed has left it.
+        let file = File::create_new(&partial)?;
+        if let Ok(replaced) = path.metadata() {
+            file.set_permissions(replaced.permissions())?;
+        }
         Ok(Self::File { partial, path, file, packing, written_len: 0 })
     }
 
@@ -209,6 +215,11 @@ fn standard_output() -> io::Result<File> {
 fn cannot_create(path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::new(format_args!("cannot create {}: {error}", path.display()));
     match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            let partial = partial(path);
+            Failure::new(format_args!("cannot create {}: {} is there", path.display(), partial.display()))
+                .hint("another run is writing it, or one that was killed has left it: read it, then move it away")
+        }
         io::ErrorKind::NotFound => failure.hint("the folder does not exist; create it first"),
         io::ErrorKind::PermissionDenied => {
             failure.hint("choose a folder that you may write to, such as /tmp")

@@ -16,7 +16,7 @@ use super::decompress::{GZIP_MAGIC, Gzip, ZSTD_MAGIC, Zstd};
 use super::stdin;
 
 /// The name that means standard input.
-const STDIN: &str = "-";
+pub(crate) const STDIN: &str = "-";
 
 /// Reads the records of one capture.
 pub(crate) struct FileSource {
@@ -280,7 +280,7 @@ impl fmt::Display for SourceError {
             Cause::Decompress { format, error, offset, packets } => write!(
                 f,
                 "{name}: the {format} data is damaged before byte {offset} of the file: {error}\n  hint: copy the file \
-                 again; the {packets} packets before are good"
+                 again; the last of the {packets} packets before may be damaged too"
             ),
             Cause::Capture(error) => write!(f, "{name}: {error}"),
         }

@@ -4,4 +4,4 @@ mod decompress;
 mod file;
 pub(crate) mod stdin;
 
-pub(crate) use file::{FileSource, SourceError};
+pub(crate) use file::{FileSource, STDIN, SourceError};

@@ -35,11 +35,10 @@ impl Interface {
     /// Nanoseconds since 1970 of a timestamp of this interface; what does not fit saturates.
     #[inline]
     pub(super) fn timestamp_ns(&self, ticks: u64) -> i64 {
-        let nanoseconds = self.resolution.nanoseconds(ticks);
-        if self.timestamp_offset_s == 0 {
-            return nanoseconds;
+        match self.timestamp_offset_s {
+            0 => self.resolution.nanoseconds(ticks),
+            offset_s => self.resolution.nanoseconds_from(ticks, offset_s),
         }
-        nanoseconds.saturating_add(self.timestamp_offset_s.saturating_mul(1_000_000_000))
     }
 }
 

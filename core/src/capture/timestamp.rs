@@ -53,12 +53,28 @@ impl Resolution {
         let nanoseconds = match self.scale {
             Scale::Multiply(factor) => ticks.saturating_mul(factor),
             Scale::Divide(divisor) => ticks.checked_div(divisor).unwrap_or(0),
-            Scale::Binary(exponent) => {
-                let scaled = (u128::from(ticks) * u128::from(NANOSECONDS_PER_SECOND)) >> exponent;
-                u64::try_from(scaled).unwrap_or(u64::MAX)
-            }
+            Scale::Binary(_) => u64::try_from(self.wide_nanoseconds(ticks)).unwrap_or(u64::MAX),
         };
         i64::try_from(nanoseconds).unwrap_or(i64::MAX)
+    }
+
+    /// Nanoseconds in `ticks` and `offset_s` seconds, rounded down. Only the sum saturates: ticks may be counted from
+    /// the year 1601, and do not fit themselves.
+    #[must_use]
+    pub fn nanoseconds_from(self, ticks: u64, offset_s: i64) -> i64 {
+        let offset = i128::from(offset_s) * i128::from(NANOSECONDS_PER_SECOND);
+        let sum =
+            i128::try_from(self.wide_nanoseconds(ticks)).map_or(i128::MAX, |ns| ns.saturating_add(offset));
+        i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    fn wide_nanoseconds(self, ticks: u64) -> u128 {
+        let ticks = u128::from(ticks);
+        match self.scale {
+            Scale::Multiply(factor) => ticks * u128::from(factor),
+            Scale::Divide(divisor) => ticks.checked_div(divisor.into()).unwrap_or(0),
+            Scale::Binary(exponent) => (ticks * u128::from(NANOSECONDS_PER_SECOND)) >> exponent,
+        }
     }
 }
 
@@ -80,6 +96,16 @@ mod tests {
         assert_eq!(Resolution::from_if_tsresol(0x80 | 10).nanoseconds(512), 500_000_000);
         assert_eq!(Resolution::from_if_tsresol(0x80 | 32).nanoseconds(1), 0);
         assert_eq!(Resolution::from_if_tsresol(0x80 | 32).nanoseconds((5 << 32) | (1 << 31)), 5_500_000_000);
+    }
+
+    #[test]
+    fn an_offset_is_added_before_anything_saturates() {
+        // Windows counts tenths of microseconds since 1601.
+        let filetime = Resolution::from_if_tsresol(7);
+        let (ticks, offset_s) = (133_010_548_690_000_000, -11_644_473_600);
+        assert_eq!(filetime.nanoseconds_from(ticks, offset_s), 1_656_581_269_000_000_000);
+        assert_eq!(Resolution::NANOSECONDS.nanoseconds_from(u64::MAX, i64::MAX), i64::MAX);
+        assert_eq!(Resolution::NANOSECONDS.nanoseconds_from(0, i64::MIN), i64::MIN);
     }
 
     #[test]

@@ -26,7 +26,7 @@
 //! become one from then on: that flow sees each packet once, whichever end showed it first, so that the loss of one
 //! mirror is no gap, and the second copy no retransmission.
 
-use core::hash::{BuildHasher, Hasher};
+use core::hash::{BuildHasher, Hash, Hasher};
 
 use foldhash::quality::FixedState;
 
@@ -136,9 +136,10 @@ impl Duplicates {
 
     /// What a packet looks like that one of the sessions shows.
     #[inline]
-    pub(crate) fn showing(&self, tuple_hash: u64, sighting: &Sighting<'_>) -> Showing {
+    pub(crate) fn showing(&self, sighting: &Sighting<'_>) -> Showing {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write_u64(tuple_hash ^ sighting.way as u64);
+        sighting.tuple.hash(&mut hasher);
+        hasher.write_u8(sighting.way as u8);
         hasher.write_u64(sighting.mark);
         hasher.write_u32(sighting.transport_len);
         match tcp_header(sighting) {
@@ -302,7 +303,7 @@ mod tests {
 
     fn verdicts_of(packet: &Sighting<'_>, seen: &[(u16, i64)]) -> Vec<Option<u16>> {
         let mut duplicates = Duplicates::new(FixedState::default(), 16);
-        let showing = duplicates.showing(1, packet);
+        let showing = duplicates.showing(packet);
         seen.iter().map(|(session, ns)| duplicates.observe(*session, showing, *ns)).collect()
     }
 
@@ -323,7 +324,7 @@ mod tests {
         let mut duplicates = Duplicates::new(FixedState::default(), 16);
         let mut other = [0; 20];
         other[17] = 1;
-        let showings = [[0; 20], other].map(|octets| duplicates.showing(1, &packet(&octets)));
+        let showings = [[0; 20], other].map(|octets| duplicates.showing(&packet(&octets)));
         assert_eq!(showings.map(|showing| duplicates.observe(4, showing, 0)), [None; 2]);
     }
 
@@ -368,7 +369,7 @@ mod tests {
     #[test]
     fn checksums_do_not_count_and_directions_do() {
         let duplicates = Duplicates::new(FixedState::default(), 16);
-        let fingerprint = |sighting: &Sighting<'_>| duplicates.showing(1, sighting).fingerprint;
+        let fingerprint = |sighting: &Sighting<'_>| duplicates.showing(sighting).fingerprint;
         let (mut unchecked, mut numbered) = ([0; 20], [0; 20]);
         unchecked[16..18].copy_from_slice(&[0xbe, 0xef]);
         numbered[19] = 1;

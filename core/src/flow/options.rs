@@ -38,6 +38,9 @@ pub struct FlowOptions {
     pub duplicate_capacity: usize,
     /// A random number that the senders of packets cannot know: it keeps them from filling one hash bucket.
     pub seed: u64,
+    /// As the seed, for the table of recent packets in which copies are found. With the same number the same packets are
+    /// found again, also where the table is too small for all; who knows it could have a packet taken for a copy.
+    pub copies_seed: u64,
 }
 
 impl Default for FlowOptions {
@@ -50,6 +53,7 @@ impl Default for FlowOptions {
             keep_duplicates: false,
             duplicate_capacity: duplicates::DEFAULT_CAPACITY,
             seed: 0,
+            copies_seed: 0,
         }
     }
 }

@@ -97,8 +97,8 @@ impl FlowTable {
         // Held longer, a fragment would end its own flow, which was seen meanwhile.
         let hold_ns = options.tcp_idle_ns.min(options.other_idle_ns);
         let fragments = Fragments::new(hasher.clone(), hold_ns);
-        let duplicates =
-            (!options.keep_duplicates).then(|| Duplicates::new(hasher.clone(), options.duplicate_capacity));
+        let duplicates = (!options.keep_duplicates)
+            .then(|| Duplicates::new(FixedState::with_seed(options.copies_seed), options.duplicate_capacity));
         Self {
             options,
             index: Index::default(),
@@ -243,7 +243,7 @@ impl FlowTable {
         let mut tuple_hash = self.tuple_hash(&sighting.tuple);
         // A later fragment looks the same whether its ports are known or not.
         let showing = match &self.duplicates {
-            Some(duplicates) if packet.mirror().is_some() => duplicates.showing(tuple_hash, &sighting),
+            Some(duplicates) if packet.mirror().is_some() => duplicates.showing(&sighting),
             _ => Showing::default(),
         };
         let mut piece = None;

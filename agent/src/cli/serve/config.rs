@@ -36,7 +36,7 @@ pub(super) fn gather(
 ) -> Result<Vec<OsString>, Failure> {
     let said = said(command, words);
     let mut from_environment = self::environment(command, environment)?;
-    from_environment.retain(|option| !said.contains(&option.key));
+    from_environment.retain(|option| !said.iter().any(|said| excludes(command, said, &option.key)));
     let file = path(command, words).or_else(|| {
         let option = from_environment.iter().find(|option| option.key == "config")?;
         option.value.clone()
@@ -46,10 +46,20 @@ pub(super) fn gather(
         None => Vec::new(),
     };
     options.retain(|option| {
-        !said.contains(&option.key) && from_environment.iter().all(|other| other.key != option.key)
+        let mut stronger = said.iter().chain(from_environment.iter().map(|other| &other.key));
+        !stronger.any(|stronger| excludes(command, stronger, &option.key))
     });
     let gathered = options.into_iter().chain(from_environment).flat_map(|option| option.words);
     Ok(gathered.chain(words.iter().cloned()).collect())
+}
+
+/// Whether an option that is said leaves no room for another one: the same, or one that cannot stand beside it.
+fn excludes(command: &Command, said: &str, other: &str) -> bool {
+    let conflicts = |one: &str, with: &str| {
+        let conflicts = find(command, one).map(|arg| command.get_arg_conflicts_with(arg));
+        conflicts.is_some_and(|args| args.into_iter().any(|arg| name(arg) == with))
+    };
+    said == other || conflicts(said, other) || conflicts(other, said)
 }
 
 /// One option in words of the command line.
@@ -239,6 +249,10 @@ mod tests {
             [("MIRRORSCOPE_SERVE_PORT", "7001"), ("MIRRORSCOPE_SERVE_OUTER", "false"), ("HOME", "/")];
         let mixed = gathered("mixed", file, &variables, "--workers 5 --text c udp").unwrap();
         assert_eq!(mixed, "--queue=16 --port=7001 --workers 5 --text c udp");
+        let other = gathered("other", "port = 7000\n", &[], "--listen 127.0.0.1:7002").unwrap();
+        assert_eq!(other, "--listen 127.0.0.1:7002");
+        let other = gathered("another", "listen = '127.0.0.1:7002'\n", &variables, "").unwrap();
+        assert_eq!(other, "--port=7001");
     }
 
     #[test]

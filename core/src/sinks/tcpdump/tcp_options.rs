@@ -159,7 +159,8 @@ impl Options<'_, '_> {
         match kind {
             OPTION_END | OPTION_NOP | 4 => return Ok(0),
             2 => {
-                out.line.byte(b' ').uint(data.u16(0)?);
+                let size = data.u16(0)?;
+                out.line.byte(b' ').uint(size);
                 return Ok(2);
             }
             3 => {
@@ -169,7 +170,8 @@ impl Options<'_, '_> {
             }
             5 => self.sack(out, data)?,
             6 | 7 | 11 | 12 | 13 => {
-                out.line.byte(b' ').uint(data.u32(0)?);
+                let value = data.u32(0)?;
+                out.line.byte(b' ').uint(value);
                 return Ok(4);
             }
             8 => {
