@@ -98,7 +98,7 @@ pub struct LeftOut {
 impl Report {
     /// A report that keeps the first `limit` flows of the order; in between it holds a quarter more.
     pub fn new(sort: SortKey, limit: usize) -> Self {
-        Self { flows: Vec::new(), sort, limit: limit.max(1), left_out: LeftOut::default() }
+        Self { flows: Vec::new(), sort, limit, left_out: LeftOut::default() }
     }
 
     /// Adds a flow.

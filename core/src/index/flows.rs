@@ -248,7 +248,10 @@ fn keep(ended: &mut Vec<FlowRecord>, max_ended: usize, left_out: &mut u64, flow:
 
 /// Leaves the busiest flows.
 fn shed(ended: &mut Vec<FlowRecord>, max_ended: usize, left_out: &mut u64) {
-    if ended.len() > max_ended {
+    if max_ended == 0 {
+        *left_out += ended.len() as u64;
+        ended.clear();
+    } else if ended.len() > max_ended {
         let surplus = ended.len() - max_ended;
         let mut sizes: Vec<u64> = ended.iter().map(FlowRecord::bytes).collect();
         let (smaller, least, _) = sizes.select_nth_unstable(surplus);

@@ -26,6 +26,16 @@ export function add({ exports }) {
 ";
 /// Begins a statement for engines that are older than any the package runs on; it ends with the next line `}`.
 const FOR_OLD_ENGINES: &str = "if (!('encodeInto' in ";
+/// The same, before what others take.
+const OLD_REGISTRY: &str = "\
+(typeof FinalizationRegistry === 'undefined')
+    ? { register: () => {}, unregister: () => {} }
+    : ";
+/// Where a text begins to be copied into the module, and what is asked there: anything else would be read as a text, and
+/// the module would fail on it.
+const TEXT_ARGUMENT: &str = "function passStringToWasm0(arg, malloc, realloc) {\n";
+const TEXT_CHECK: &str =
+    "    if (typeof arg !== 'string') throw new TypeError(`a text is wanted, not ${typeof arg}`);\n";
 /// Adds to what parts are instantiated with, in the file of the part that needs it.
 const LATER: &str = "Object.assign(later, {\n";
 /// The function that has what the module imports from JavaScript.
@@ -66,7 +76,9 @@ pub(crate) fn split(
     names: &[&str],
     imports: &[BTreeSet<String>],
 ) -> Outcome<Vec<String>> {
-    let mut blocks = blocks(script);
+    let script =
+        script.replace(OLD_REGISTRY, "").replace(TEXT_ARGUMENT, &format!("{TEXT_ARGUMENT}{TEXT_CHECK}"));
+    let mut blocks = blocks(&script);
     blocks.retain(|block| !LOADING.contains(&block.name) && block.name != "wasmModule");
     blocks.push(Block { name: "wasm", text: LOADER.to_owned(), part: 0 });
     blocks.push(Block { name: "later", text: "export const later = {};\n".to_owned(), part: 0 });

@@ -4,7 +4,10 @@
 //! keeps if asked (`--emit-relocs`). Functions are known by their names here, and places in the table and addresses by
 //! their numbers: both outlive the tools that come after the linker.
 
-use std::{collections::HashMap, ops::Range};
+use std::{
+    collections::{HashMap, HashSet},
+    ops::Range,
+};
 
 use wasmparser::{
     DataKind, ElementItems, ElementKind, KnownCustom, Linking, Name, Operator, Parser, Payload,
@@ -18,6 +21,8 @@ use crate::shell::Outcome;
 pub(crate) struct Origins {
     pub(crate) functions: HashMap<String, Pointers>,
     pub(crate) data: Vec<Datum>,
+    /// Names of all functions, also of those without pointers.
+    pub(crate) names: HashSet<String>,
 }
 
 /// What something points to.
@@ -134,7 +139,7 @@ impl Raw {
                     let Name::Function(functions) = name? else { continue };
                     for naming in functions {
                         let naming = naming?;
-                        self.names.insert(naming.index, naming.name.to_owned());
+                        self.names.insert(naming.index, without_hash(naming.name).to_owned());
                     }
                 }
             }
@@ -163,7 +168,8 @@ impl Raw {
     }
 
     fn origins(self) -> Origins {
-        let mut origins = Origins::default();
+        let names = self.names.values().cloned().collect();
+        let mut origins = Origins { names, ..Origins::default() };
         // Symbols of the same place are one piece; names of the same function are one function.
         let mut data_of = HashMap::new();
         for symbol in &self.symbols {
@@ -237,10 +243,33 @@ fn find<T>(pieces: &[Piece<T>], at: usize) -> Option<&Piece<T>> {
     pieces.get(next.checked_sub(1)?).filter(|(range, _)| range.contains(&at))
 }
 
+/// The name of a function as it is called later: wasm-bindgen takes its hash off what is exported.
+fn without_hash(name: &str) -> &str {
+    const HASH_LEN: usize = 16;
+    let is_hash =
+        |hash: &str| hash.len() == HASH_LEN && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    // Mangled names stay.
+    let exported = name.strip_prefix("_R").is_none();
+    name.rsplit_once('_').filter(|(_, hash)| exported && is_hash(hash)).map_or(name, |(name, _)| name)
+}
+
 /// The value of an expression that is one number, as a linker writes for what does not move.
 fn constant(expression: &wasmparser::ConstExpr<'_>) -> wasmparser::Result<u32> {
     match expression.get_operators_reader().read()? {
         Operator::I32Const { value } => Ok(value.cast_unsigned()),
         _ => Ok(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exported_functions_lose_their_hash_and_mangled_names_keep_it() {
+        assert_eq!(without_hash("rawdecoder_step_f911e35c0c311d7e"), "rawdecoder_step");
+        assert_eq!(without_hash("version"), "version");
+        assert_eq!(without_hash("a_face"), "a_face");
+        assert_eq!(without_hash("_RNv_12_crate_30cbea9b93b9cd24"), "_RNv_12_crate_30cbea9b93b9cd24");
     }
 }

@@ -32,8 +32,25 @@ struct Parts<'a> {
 /// listed by the beginning of its name.
 pub(crate) fn split(module: &[u8], origins: &Origins, later: &[&[&str]]) -> Outcome<Vec<Vec<u8>>> {
     let whole = parse(module)?;
+    all_are_known(&whole, origins)?;
     let parts = Parts::of(&whole, origins, later);
     (0..parts.count).map(|part| parts.emit(module, part, later)).collect()
+}
+
+/// What a function points to is found by its name: one that the linker did not name would lose its data.
+fn all_are_known(module: &Module, origins: &Origins) -> Outcome {
+    // What wasm-bindgen adds: wrappers of functions that are known, and helpers without data.
+    const SHIM: &str = " shim";
+    const OWN: &str = "__wbindgen_";
+    let is_known = |name: &str| name.ends_with(SHIM) || name.starts_with(OWN) || origins.names.contains(name);
+    let mut names =
+        module.funcs.iter_local().map(|(id, _)| module.funcs.get(id).name.as_deref().unwrap_or_default());
+    match names.find(|name| !is_known(name)) {
+        None => Ok(()),
+        Some(name) => {
+            Err(format!("the linker knows no function `{name}`, so what it points to is not known"))
+        }
+    }
 }
 
 fn parse(module: &[u8]) -> Outcome<Module> {
@@ -346,7 +363,8 @@ mod tests {
     fn origins() -> Origins {
         let datum = Datum { addresses: 16..20, pointers: Pointers { slots: vec![2], data: Vec::new() } };
         let of_late = Pointers { slots: Vec::new(), data: vec![0] };
-        Origins { functions: [("late".to_owned(), of_late)].into(), data: vec![datum] }
+        let names = ["helper", "pointed", "early", "late"].map(str::to_owned).into();
+        Origins { functions: [("late".to_owned(), of_late)].into(), data: vec![datum], names }
     }
 
     fn parts() -> Vec<Module> {
@@ -365,6 +383,13 @@ mod tests {
         assert!(second.imports.iter().all(|import| import.module == BEFORE));
         let exports: Vec<_> = second.exports.iter().map(|export| export.name.as_str()).collect();
         assert_eq!(exports, ["late"]);
+    }
+
+    #[test]
+    fn a_function_that_the_linker_did_not_name_is_an_error() {
+        let mut origins = origins();
+        origins.names.remove("helper");
+        assert!(split(&module(), &origins, &[&["late"]]).unwrap_err().contains("`helper`"));
     }
 
     #[test]

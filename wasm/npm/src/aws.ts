@@ -15,6 +15,8 @@ export interface AwsReport {
   /** The members are those of `mirrorscope aws … --json`. */
   report: Record<string, unknown>;
   text: string;
+  /** Why the capture could not be read further; the report is about the packets before. */
+  damage?: MirrorscopeError;
 }
 
 /** A mirror filter of at most ten rules, and what it does with the capture. */
@@ -39,8 +41,7 @@ export async function explain(source: Source, json: AwsJson | AwsJson[], options
   const engine = new Engine(options);
   try {
     await withInventory(list(json), (inventory) => setExplain(engine.raw, inventory));
-    await drain(engine, source, options);
-    return engine.raw.takeReport() as AwsReport;
+    return withDamage(await drain(engine, source, options), engine.raw.takeReport() as AwsReport);
   } finally {
     engine.free();
   }
@@ -59,8 +60,7 @@ export async function suggest(
     const [drops, expression] = 'drop' in goal ? [true, goal.drop] : [false, goal.keep];
     const fault = await withInventory(list(json), (inventory) => setSuggest(engine.raw, drops, expression, inventory));
     throwFilter(fault);
-    await drain(engine, source, options);
-    return engine.raw.takeReport() as Suggestion;
+    return withDamage(await drain(engine, source, options), engine.raw.takeReport() as Suggestion);
   } finally {
     engine.free();
   }
@@ -73,6 +73,10 @@ export async function namesOf(sessions: readonly SessionId[], json: AwsJson[]): 
       vni === undefined || source === undefined ? undefined : inventory.nameOf(endpoint, vni, source),
     ),
   );
+}
+
+function withDamage<Report extends AwsReport>(damage: MirrorscopeError | undefined, report: Report): Report {
+  return damage ? { ...report, damage } : report;
 }
 
 function list(json: AwsJson | AwsJson[]): AwsJson[] {

@@ -39,6 +39,8 @@ export class Capture implements CaptureApi {
   #named = 0;
   /** Selections of the problems that were told last. */
   readonly #problems: number[] = [];
+  /** Numbers of the selections that are still there. */
+  readonly #selections = new Set<number>();
   readonly loaded: Promise<void>;
 
   private constructor(sources: Source[], options: CaptureOptions) {
@@ -100,7 +102,7 @@ export class Capture implements CaptureApi {
       this.release(selection);
       selection = { ...this.#selection(text, expr), packetsRead: selection.packetsRead };
     };
-    if (within) narrow(this.#raw.selectBoth(selection.id, within.id));
+    if (within) narrow(this.#raw.selectBoth(selection.id, this.#id(within)));
     if (fromNs !== undefined || toNs !== undefined) narrow(this.#raw.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, selection.id));
     return selection;
   }
@@ -110,13 +112,14 @@ export class Capture implements CaptureApi {
     const selected = JSON.parse(this.#raw.select(expr)) as Selected;
     if (selected.error !== undefined) throw filterError(selected.error);
     const { id, read, visit } = selected;
+    this.#selections.add(id);
     if (visit === undefined) return { id, count: selected.count, expr, packetCount, packetsRead: 0 };
     const found = await this.#visit(visit, options, read);
     return { id, count: (JSON.parse(found ?? '{}') as Selected).count, expr, packetCount, packetsRead: read };
   }
 
   async selectTime(fromNs: bigint, toNs: bigint, selection?: Selection): Promise<Selection> {
-    return this.#selection(this.#raw.selectTime(fromNs, toNs, selection?.id ?? 0), selection?.expr ?? '');
+    return this.#selection(this.#raw.selectTime(fromNs, toNs, this.#id(selection)), selection?.expr ?? '');
   }
 
   async flowPackets(flow: number): Promise<Selection> {
@@ -125,15 +128,23 @@ export class Capture implements CaptureApi {
 
   #selection(text: string, expr: string): Selection {
     const { id, count } = JSON.parse(text) as Selected;
+    this.#selections.add(id);
     return { id, count, expr, packetCount: this.packetCount, packetsRead: 0 };
   }
 
   release(selection: Selection): void {
-    if (!this.#disposed) this.#raw.release(selection.id);
+    if (!this.#disposed && this.#selections.delete(selection.id)) this.#raw.release(selection.id);
+  }
+
+  /** The number of a selection that is still there; that of all packets without one. */
+  #id(selection: Selection | undefined): number {
+    if (!selection) return 0;
+    if (!this.#selections.has(selection.id)) throw new MirrorscopeError('RELEASED', 'this selection was released, or is none of this capture', 'select again');
+    return selection.id;
   }
 
   async rows({ selection, from, count }: { selection?: Selection | undefined; from: number; count: number }): Promise<Row[]> {
-    const id = selection?.id ?? 0;
+    const id = this.#id(selection);
     const limit = Math.min(count, MAX_ROWS);
     try {
       const found = await this.#loader.first(() => this.#visit(this.#raw.visitRows(id, from, limit)));
@@ -156,7 +167,7 @@ export class Capture implements CaptureApi {
   }
 
   async indexOf(selection: Selection, packet: number): Promise<number> {
-    return this.#raw.rank(selection.id, packet);
+    return this.#raw.rank(this.#id(selection), packet);
   }
 
   async bytes(packet: number): Promise<Uint8Array> {
@@ -186,7 +197,7 @@ export class Capture implements CaptureApi {
   }
 
   async timeline({ bins, fromNs, toNs, selection }: { bins: number; fromNs?: bigint; toNs?: bigint; selection?: Selection | undefined }): Promise<Timeline> {
-    const text = this.#raw.timeline(bins, fromNs, toNs, selection?.id ?? 0);
+    const text = this.#raw.timeline(bins, fromNs, toNs, this.#id(selection));
     const { startNs, endNs, sessions, bins: length } = JSON.parse(text) as { startNs: string; endNs: string; sessions: number[]; bins: number };
     const [packets, bytes] = [this.#raw.timelinePackets(), this.#raw.timelineBytes()];
     const line = <T extends Uint32Array | Float64Array>(all: T, at: number): T => all.slice(at * length, (at + 1) * length) as T;
@@ -198,7 +209,7 @@ export class Capture implements CaptureApi {
 
   async overview({ selection }: { selection?: Selection | undefined } = {}): Promise<Overview> {
     await this.#name();
-    const overview = JSON.parse(this.#raw.overview(selection?.id ?? 0)) as Overview & { firstNs: string; lastNs: string };
+    const overview = JSON.parse(this.#raw.overview(this.#id(selection))) as Overview & { firstNs: string; lastNs: string };
     return { ...overview, firstNs: BigInt(overview.firstNs), lastNs: BigInt(overview.lastNs), flows: await this.flowCounters() };
   }
 
@@ -213,10 +224,11 @@ export class Capture implements CaptureApi {
   }
 
   async problems(): Promise<Problem[]> {
-    for (const id of this.#problems.splice(0)) this.#raw.release(id);
+    for (const id of this.#problems.splice(0)) if (this.#selections.delete(id)) this.#raw.release(id);
     const found = JSON.parse(this.#raw.problems()) as { kind: Problem['kind']; count: number; flows?: number; id: number }[];
     const damage = this.damage.map(({ error }): Problem => ({ kind: 'damage', count: 1, message: error.message }));
     this.#problems.push(...found.map(({ id }) => id));
+    found.forEach(({ id }) => this.#selections.add(id));
     return [...damage, ...found.map(({ kind, count, flows, id }): Problem => {
       const expr = kind === 'truncated' ? 'truncated' : '';
       const selection = { id, count, expr, packetCount: this.packetCount, packetsRead: 0 };
@@ -226,7 +238,7 @@ export class Capture implements CaptureApi {
 
   async flows({ sort = 'bytes', descending = true, from = 0, count = 100, selection }: FlowQuery = {}): Promise<FlowPage> {
     await this.#name();
-    const text = this.#raw.flows(sort, descending, from, count, selection?.id ?? 0);
+    const text = this.#raw.flows(sort, descending, from, count, this.#id(selection));
     if (text === undefined) throw new MirrorscopeError('SORT', `flows cannot be sorted by ${sort}`);
     return JSON.parse(text) as FlowPage;
   }
@@ -255,7 +267,7 @@ export class Capture implements CaptureApi {
 
   export(kind: ExportKind, { selection }: { selection?: Selection | undefined } = {}): ReadableStream<Uint8Array> {
     if (kind === 'tcpdump') return print(this.export('pcapng', { selection }), { ...this.#pass(undefined, undefined, undefined), format: kind });
-    const pieces = this.#exported(kind, selection?.id ?? 0);
+    const pieces = this.#exported(kind, this.#id(selection));
     return new ReadableStream({
       async pull(controller) {
         const { done, value } = await pieces.next();

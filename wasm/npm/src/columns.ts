@@ -77,42 +77,42 @@ export class Batch {
   }
 
   /** Position in the capture, counted from 1. */
-  get number(): Uint32Array { return this.columns.number; }
+  declare readonly number: Uint32Array;
   /** Nanoseconds since 1970. */
-  get timestampNs(): BigInt64Array { return this.columns.timestampNs; }
+  declare readonly timestampNs: BigInt64Array;
   /** The same in milliseconds, as `Date` counts, exact to a quarter of a microsecond. */
-  get timestampMs(): Float64Array { return this.columns.timestampMs; }
+  declare readonly timestampMs: Float64Array;
   /** Octet of the uncompressed capture at which the packet's data begins. */
-  get offset(): Float64Array { return this.columns.offset; }
+  declare readonly offset: Float64Array;
   /** Octets captured. */
-  get capturedLen(): Uint32Array { return this.columns.capturedLen; }
+  declare readonly capturedLen: Uint32Array;
   /** Octets on the wire, tunnels included. */
-  get originalLen(): Uint32Array { return this.columns.originalLen; }
+  declare readonly originalLen: Uint32Array;
   /** Octets of the mirrored frame on the wire. */
-  get subjectLen(): Uint32Array { return this.columns.subjectLen; }
+  declare readonly subjectLen: Uint32Array;
   /** Octet of the packet's data at which the mirrored frame begins. */
-  get subjectOffset(): Uint32Array { return this.columns.subjectOffset; }
+  declare readonly subjectOffset: Uint32Array;
   /** Interface of the capture file, counted from 0. */
-  get interface(): Uint32Array { return this.columns.interface; }
+  declare readonly interface: Uint32Array;
   /** Index into `sessions`. */
-  get session(): Uint32Array { return this.columns.session; }
+  declare readonly session: Uint32Array;
   /** VXLAN network identifier of the mirror session; 0 without one, as `flags` tells. */
-  get vni(): Uint32Array { return this.columns.vni; }
+  declare readonly vni: Uint32Array;
   /** GWLB's flow cookie; 0 without one. */
-  get flowCookie(): Uint32Array { return this.columns.flowCookie; }
+  declare readonly flowCookie: Uint32Array;
   /** Bits of `Flag`. */
-  get flags(): Uint16Array { return this.columns.flags; }
-  get srcPort(): Uint16Array { return this.columns.srcPort; }
-  get dstPort(): Uint16Array { return this.columns.dstPort; }
+  declare readonly flags: Uint16Array;
+  declare readonly srcPort: Uint16Array;
+  declare readonly dstPort: Uint16Array;
   /** Number of <https://www.tcpdump.org/linktypes.html>. */
-  get linkType(): Uint16Array { return this.columns.linkType; }
+  declare readonly linkType: Uint16Array;
   /** IP protocol number. */
-  get protocol(): Uint8Array { return this.columns.protocol; }
-  get tcpFlags(): Uint8Array { return this.columns.tcpFlags; }
+  declare readonly protocol: Uint8Array;
+  declare readonly tcpFlags: Uint8Array;
   /** Source addresses, 16 octets each; IPv4 lies in `::ffff:0:0/96`. */
-  get src(): Uint8Array { return this.columns.src; }
+  declare readonly src: Uint8Array;
   /** Destination addresses, as `src`. */
-  get dst(): Uint8Array { return this.columns.dst; }
+  declare readonly dst: Uint8Array;
 
   /** The source address of a row as text; empty where the packet is not IP. */
   srcAddress(row: number): string {
@@ -141,6 +141,10 @@ export class Batch {
   buffers(): ArrayBuffer[] {
     return NAMES.map((name) => this.columns[name].buffer as ArrayBuffer);
   }
+}
+
+for (const name of NAMES) {
+  Object.defineProperty(Batch.prototype, name, { get(this: Batch) { return this.columns[name]; } });
 }
 
 /** Views of the module's columns: good until the decoder goes on or the module's memory grows. */

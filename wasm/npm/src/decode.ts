@@ -1,7 +1,7 @@
 /** From a source to batches: the pulling way (`decode`), the pushing way (`Decoder`) and a stream between (`DecodeStream`). */
 import { Batch } from './columns.js';
 import { Engine } from './engine.js';
-import type { CaptureError } from './errors.js';
+import type { CaptureError, MirrorscopeError } from './errors.js';
 import { drain, pass } from './drain.js';
 import type { Source } from './sources.js';
 import { packetPart } from './packet-module.js';
@@ -47,8 +47,11 @@ export interface Summary {
   /** Where `flows` was asked for. */
   flows?: Flow[];
   flowCounters?: FlowCounters;
-  /** Where and why the capture could not be read further; the rest is about the packets before. */
-  damage?: CaptureError;
+  /**
+   * Why the capture could not be read further, a `CaptureError` that also says where, or code `COMPRESSION`; the rest is
+   * about the packets before.
+   */
+  damage?: CaptureError | MirrorscopeError;
 }
 
 /** Counts the sessions, and the flows if asked for, of a capture. Damage of the capture is a value here, no exception. */
@@ -66,12 +69,12 @@ export async function summarise(source: Source, options: PassOptions = {}): Prom
   }
 }
 
-/** The session or flow table of a capture as the native program prints it. Damage follows as an exception. */
+/** The session or flow table of a capture as the native program prints it, and why it could not be read further. */
 export async function report(
   source: Source,
   what: 'sessions' | 'flows',
   options: PassOptions & { csv?: boolean } = {},
-): Promise<{ text: string; damage: CaptureError | undefined }> {
+): Promise<{ text: string; damage: CaptureError | MirrorscopeError | undefined }> {
   const passed = what === 'flows' ? { flows: true, ...options } : options;
   const csv = options.csv ? await packetPart.load() : undefined;
   const engine = new Engine(passed);

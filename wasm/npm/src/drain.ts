@@ -1,6 +1,6 @@
 /** A whole source through one engine. */
 import type { Engine } from './engine.js';
-import type { CaptureError } from './errors.js';
+import { CaptureError, type MirrorscopeError } from './errors.js';
 import { type Chunks, open, type Source } from './sources.js';
 import type { PassOptions } from './types.js';
 
@@ -9,7 +9,10 @@ export async function* pass(engine: Engine, source: Source, options: PassOptions
   const chunks = open(source, options.signal);
   try {
     for await (const chunk of chunks.octets) {
-      yield* engine.feed(chunk);
+      for (const _ of engine.feed(chunk)) {
+        yield;
+        options.signal?.throwIfAborted();
+      }
       tell(options, chunks, engine);
       if (engine.done) break;
     }
@@ -24,14 +27,13 @@ export async function* pass(engine: Engine, source: Source, options: PassOptions
   if (damage) throw damage;
 }
 
-/** Runs a source through an engine that prints nothing; returns the capture's damage. */
-export async function drain(engine: Engine, source: Source, options: PassOptions): Promise<CaptureError | undefined> {
+/** Runs a source through an engine that prints nothing; returns what the capture, or its compression, suffers from. */
+export async function drain(engine: Engine, source: Source, options: PassOptions): Promise<MirrorscopeError | undefined> {
   try {
     for await (const _ of pass(engine, source, options)) engine.taken();
   } catch (error) {
-    const damage = engine.damage();
-    if (damage === undefined) throw error;
-    return damage;
+    if (error instanceof CaptureError || (error as MirrorscopeError).code === 'COMPRESSION') return error as MirrorscopeError;
+    throw error;
   }
   return undefined;
 }

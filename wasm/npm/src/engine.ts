@@ -4,6 +4,7 @@ import { type Batch, view } from './columns.js';
 import { CaptureError, FilterError, MirrorscopeError } from './errors.js';
 import { memory } from './module.js';
 import { ready } from './runtime.js';
+import { octets as asOctets } from './sources.js';
 import type { DecodeOptions, Flow, FlowCounters, FlowOptions, Session, SessionId } from './types.js';
 
 /** Octets that a module takes at once. */
@@ -36,7 +37,8 @@ export class Engine {
   }
 
   /** Takes a chunk; yields each time columns or text are full, and goes on when they were taken. */
-  *feed(chunk: Uint8Array): Generator<void> {
+  *feed(octets: Uint8Array): Generator<void> {
+    const chunk = asOctets(octets);
     for (let at = 0; at < chunk.length && !this.done; at += SPACE_LEN) {
       const part = chunk.subarray(at, at + SPACE_LEN);
       const address = this.raw.space(part.length);

@@ -30,7 +30,8 @@ export async function* inflate(
   };
   for await (const chunk of chunks) {
     for (let at = 0; at < chunk.length && fault === undefined; at += PIECE_LEN) {
-      yield* push(chunk.subarray(at, at + PIECE_LEN), false);
+      // A copy, for a decompressor keeps what it cannot use yet, and the source may write there again.
+      yield* push(chunk.slice(at, at + PIECE_LEN), false);
     }
     if (fault !== undefined) break;
   }

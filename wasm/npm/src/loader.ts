@@ -27,7 +27,8 @@ export class Loader {
   readonly octets: RandomAccess[] = [];
   readonly #raw: RawCapture;
   readonly #memory: WebAssembly.Memory;
-  readonly #feeds: Feed[] = [];
+  /** By the numbers of the sources; nothing for one that could not be opened. */
+  readonly #feeds: (Feed | undefined)[] = [];
   readonly #stop = new AbortController();
   #told = 0;
   #toldPackets = 0;
@@ -72,13 +73,14 @@ export class Loader {
       }
     }
     this.#noteDamage(options);
-    for (const feed of this.#feeds) void feed.chunks.octets.return(undefined).catch(() => {});
+    for (const feed of this.#feeds) void feed?.chunks.octets.return(undefined).catch(() => {});
     this.#tell(options, true);
   }
 
   async #begin(source: Source, { maxKeptBytes = 2 ** 30 }: CaptureOptions): Promise<void> {
     const number = this.#raw.addSource();
     const name = typeof File === 'function' && source instanceof File ? source.name : undefined;
+    if (number >= 0) this.#feeds[number] = undefined;
     try {
       if (number < 0) throw new MirrorscopeError('SOURCES', 'there are more captures than can be merged', 'give at most 1,024');
       const anywhere = asRandomAccess(source);

@@ -64,16 +64,21 @@ export function asRandomAccess(source: Source): RandomAccess | undefined {
 }
 
 /** Reads from the beginning to the end; the next piece is fetched while one is worked on. */
-async function* pieces({ size, read }: RandomAccess): AsyncGenerator<Uint8Array> {
+async function* pieces(source: RandomAccess): AsyncGenerator<Uint8Array> {
   let at = 0;
   let len = FIRST_READ_LEN;
-  const fetch = (): Promise<Uint8Array> | Uint8Array | undefined => {
-    if (at >= size) return;
-    const piece = read(at, Math.min(len, size - at));
+  const read = async (from: number, wanted: number): Promise<Uint8Array> => {
+    const piece = octets(await source.read(from, wanted));
+    if (piece.length !== wanted) throw new MirrorscopeError('SOURCE', `the source gave ${piece.length} octets at ${from}, not ${wanted}`);
+    return piece;
+  };
+  const fetch = (): Promise<Uint8Array> | undefined => {
+    if (at >= source.size) return;
+    const piece = read(at, Math.min(len, source.size - at));
     at += len;
     len = Math.min(2 * len, READ_LEN);
     // A reader that nobody waits for any more must not end the program.
-    if (piece instanceof Promise) piece.catch(() => {});
+    piece.catch(() => {});
     return piece;
   };
   for (let next = fetch(); next; ) {
@@ -115,7 +120,8 @@ async function* fromStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<U
   }
 }
 
-function octets(chunk: unknown): Uint8Array {
+/** A chunk as octets. */
+export function octets(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   throw new MirrorscopeError('SOURCE', `a chunk of the source is ${typeof chunk}, not octets`, 'do not set an encoding on the stream');
@@ -145,14 +151,15 @@ async function* until(chunks: AsyncGenerator<Uint8Array>, signal?: AbortSignal):
 }
 
 async function* uncompressed(chunks: AsyncGenerator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const head = await beginning(chunks);
-  const whole = joined(head, chunks);
-  if (head[0] === 0x1f && head[1] === 0x8b) {
-    yield* (await import('./gzip.js')).gunzip(whole);
-  } else if (head[0] === 0x28 && head[1] === 0xb5 && head[2] === 0x2f && head[3] === 0xfd) {
-    yield* (await import('./zstd.js')).unzstd(whole);
-  } else {
-    yield* whole;
+  try {
+    const head = await beginning(chunks);
+    const whole = joined(head, chunks);
+    if (!isCompressed(head)) yield* whole;
+    else if (head[0] === 0x1f) yield* (await import('./gzip.js')).gunzip(whole);
+    else yield* (await import('./zstd.js')).unzstd(whole);
+  } finally {
+    // Also where nobody read behind the first chunk; not awaited, for it may wait for one that never comes.
+    chunks.return(undefined).catch(() => {});
   }
 }
 

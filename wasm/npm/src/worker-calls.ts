@@ -1,8 +1,8 @@
 /** What runs inside the worker: the same functions, asked for by message. One message of a call carries one batch. */
 import './api.js';
-import { decode, print, summarise } from './decode.js';
+import { decode, print, summarise, type Summary } from './decode.js';
 import { flat, MirrorscopeError } from './errors.js';
-import { type AwsJson, explain, suggest } from './aws.js';
+import { type AwsJson, type AwsReport, explain, suggest } from './aws.js';
 import { Capture } from './capture.js';
 import type { CaptureProgress, ReadOptions } from './capture-types.js';
 import { initCapture } from './capture-module.js';
@@ -46,11 +46,11 @@ async function run(port: Port, id: number, call: Call, signal: AbortSignal): Pro
   const onProgress = (progress: object): void => port.postMessage({ id, progress });
   switch (call.name) {
     case 'summarise':
-      return summarise(call.source, { ...call.options, signal, onProgress });
+      return withFlatDamage(await summarise(call.source, { ...call.options, signal, onProgress }));
     case 'explain':
-      return explain(call.source, call.json, { ...call.options, signal, onProgress });
+      return withFlatDamage(await explain(call.source, call.json, { ...call.options, signal, onProgress }));
     case 'suggest':
-      return suggest(call.source, call.goal, call.json, { ...call.options, signal, onProgress });
+      return withFlatDamage(await suggest(call.source, call.goal, call.json, { ...call.options, signal, onProgress }));
     case 'decode':
       for await (const batch of decode(call.source, { ...call.options, views: false, signal, onProgress })) {
         const { length, columns, sessions } = batch;
@@ -71,6 +71,11 @@ async function run(port: Port, id: number, call: Call, signal: AbortSignal): Pro
       captures.delete(call.capture);
       return undefined;
   }
+}
+
+/** As a message can carry it. */
+function withFlatDamage(found: Summary | AwsReport): object {
+  return found.damage ? { ...found, damage: flat(found.damage) } : found;
 }
 
 /** Sends a stream, piece after piece. */

@@ -118,17 +118,23 @@ export class MirrorscopeWorker {
 
   /** As `summarise` of the main entry. */
   summarise(source: WorkerSource, options: PassOptions = {}): Promise<Summary> {
-    return this.#value({ name: 'summarise', source, options: sendable(options) }, options);
+    return this.#found({ name: 'summarise', source, options: sendable(options) }, options);
   }
 
   /** As `explain` of the main entry. */
   explain(source: WorkerSource, json: AwsJson[], options: PassOptions = {}): Promise<AwsReport> {
-    return this.#value({ name: 'explain', source, json, options: sendable(options) }, options);
+    return this.#found({ name: 'explain', source, json, options: sendable(options) }, options);
   }
 
   /** As `suggest` of the main entry. */
   suggest(source: WorkerSource, goal: { drop: string } | { keep: string }, json: AwsJson[] = [], options: PassOptions = {}): Promise<Suggestion> {
-    return this.#value({ name: 'suggest', source, goal, json, options: sendable(options) }, options);
+    return this.#found({ name: 'suggest', source, goal, json, options: sendable(options) }, options);
+  }
+
+  /** What a pass found, its damage being an error again. */
+  async #found<T extends { damage?: MirrorscopeError }>(call: Call, options: PassOptions): Promise<T> {
+    const found = await this.#value<T>(call, options);
+    return found.damage ? { ...found, damage: revived(found.damage) } : found;
   }
 
   async #value<T>(call: Call, options: PassOptions): Promise<T> {

@@ -29,6 +29,37 @@ async function numbers(capture, selection) {
   return rows.map(({ number }) => number);
 }
 
+test('a selection that was released is an error and never the whole capture', async () => {
+  await using_(await Capture.open(PING), async (capture) => {
+    const selection = await capture.select('tcp');
+    capture.release(selection);
+    const refused = { code: 'RELEASED' };
+    await assert.rejects(capture.overview({ selection }), refused);
+    await assert.rejects(capture.rows({ selection, from: 0, count: 5 }), refused);
+    await assert.rejects(capture.selectTime(0n, 2n ** 62n, selection), refused);
+    assert.throws(() => capture.export('jsonl', { selection }), refused);
+    capture.release(selection);
+    assert.equal((await capture.select('tcp')).count, selection.count);
+  });
+});
+
+test('a source that cannot be read is damage beside the others, wherever it stands', async () => {
+  const gone = { size: 10, async read() { throw new Error('gone'); } };
+  for (const sources of [[gone, PING], [PING, gone]]) {
+    await using_(await Capture.open(sources), async (capture) => {
+      assert.equal(capture.packetCount, 63);
+      assert.deepEqual(capture.damage.map(({ source, error }) => [source, error.message]), [[sources.indexOf(gone), 'the source could not be read: gone']]);
+    });
+  }
+});
+
+test('no flow is kept where none is wanted, and all are counted', async () => {
+  await using_(await Capture.open(PING, { flows: { top: 0 } }), async (capture) => {
+    assert.equal((await capture.flows()).rows.length, 0);
+    assert.ok((await capture.flowCounters()).packets > 0);
+  });
+});
+
 test('rows, trees, octets and lines are those of the packets', async () => {
   for (const source of [new Blob([PING]), PING, gzipSync(PING), new Blob([PING]).stream()]) {
     await using_(await Capture.open(source), async (capture) => {

@@ -1,11 +1,12 @@
 /** Any source and any chunking give the same packets; faults are errors of our own, behind every good packet. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import {
   Capture, CaptureError, checkFilter, completeFilter, decode, Decoder, DecodeStream, explain, FilterError, Flag,
-  INDEX_BYTES_PER_PACKET, lint, MirrorscopeError, print, suggest, summarise,
+  INDEX_BYTES_PER_PACKET, lint, MirrorscopeError, print, suggest, summarise, version,
 } from '../dist/node.js';
 import { all, chunked, fixture, PING, random, SSM } from './captures.js';
 
@@ -54,6 +55,88 @@ test('every kind of source gives the same packets', async () => {
     'random access': { size: SSM.length, read: async (offset, length) => SSM.slice(offset, offset + length) },
   };
   for (const [name, source] of Object.entries(sources)) assert.deepEqual(await rows(decode(source)), expected, name);
+});
+
+test('the version is that of the package', async () => {
+  const { version: wanted } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  assert.equal(version(), wanted);
+});
+
+/** A source that says whether it was closed. */
+function closing(chunks) {
+  const source = { closed: false, async *[Symbol.asyncIterator]() {
+    try {
+      yield* chunks;
+    } finally {
+      source.closed = true;
+    }
+  } };
+  return source;
+}
+
+test('a source is closed wherever reading ends', async () => {
+  const ends = {
+    'its end': (source) => summarise(source),
+    'a count within the first chunk': (source) => summarise(source, { count: 1 }),
+    'damage within the first chunk': (source) => summarise(source, {}),
+    'a break at the first batch': async (source) => { for await (const _ of decode(source, { batchLength: 1 })) break; },
+  };
+  for (const [name, read] of Object.entries(ends)) {
+    const source = closing(name.startsWith('damage') ? [SSM.subarray(0, 300), new Uint8Array(999)] : [SSM, SSM.subarray(0, 0)]);
+    await read(source);
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.ok(source.closed, name);
+  }
+});
+
+test('a reader may be of a class, and what is too short or fails is an error behind the packets before', async () => {
+  class Reader {
+    #octets = PING;
+    size = PING.length;
+    read(offset, length) { return this.#octets.subarray(offset, offset + length); }
+  }
+  assert.equal((await summarise(new Reader())).packets, 63);
+  const big = Buffer.concat([PING, ...Array(40).fill(PING.subarray(24))]);
+  const reads = (read) => summarise({ size: big.length, read });
+  const whole = (offset, length) => big.subarray(offset, offset + length);
+  assert.equal((await reads(whole)).packets, 41 * 63);
+  const short = reads((offset, length) => whole(offset, Math.min(length, 1000)));
+  await assert.rejects(short, ({ code, message }) => code === 'SOURCE' && message.includes('gave 1000 octets at 0'));
+  let batches = 0;
+  const failing = { size: big.length, read: (offset, length) => { if (offset > 0) throw new Error('gone'); return whole(offset, length); } };
+  await assert.rejects(async () => { for await (const { length } of decode(failing)) batches += length; }, /gone/);
+  assert.ok(batches > 0);
+});
+
+test('a signal is looked at between the batches of one chunk', async () => {
+  const abort = new AbortController();
+  let packets = 0;
+  await assert.rejects(async () => {
+    for await (const { length } of decode([PING], { batchLength: 5, signal: abort.signal })) {
+      packets += length;
+      abort.abort();
+    }
+  }, { name: 'AbortError' });
+  assert.equal(packets, 5);
+});
+
+test('octets may come as an array buffer, and what is no text is refused', () => {
+  const decoder = new Decoder();
+  decoder.push(PING.slice().buffer);
+  decoder.finish();
+  assert.equal(decoder.packets, 63);
+  decoder.dispose();
+  assert.throws(() => checkFilter(5), { name: 'TypeError', message: 'a text is wanted, not number' });
+  assert.equal(checkFilter('tcp'), undefined);
+});
+
+test('a compressed capture that is cut tells what came before', async () => {
+  const cut = gzipSync(PING).subarray(0, -9);
+  const { packets, damage } = await summarise(cut);
+  assert.ok(packets > 0);
+  assert.equal(damage.code, 'COMPRESSION');
+  const report = await explain(cut, fixture('aws/describe-traffic-mirror-filters.json'));
+  assert.equal(report.damage.code, 'COMPRESSION');
 });
 
 test('any chunking gives the same packets', async () => {
