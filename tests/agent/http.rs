@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mirrorscope_tests::{skip, tool};
+use mirrorscope_tests::{mirrorscope_bin, skip, tool};
 use serde_json::Value;
 
 #[path = "running.rs"]
@@ -219,9 +219,18 @@ fn a_strangers_page_is_refused_and_a_socket_file_is_open_to_its_owner() {
     stream.read_to_string(&mut answer).unwrap();
     let stats: Value = serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap();
     assert_eq!(stats["healthy"], true);
+
+    // A second agent must not take the first one's place.
+    let second = Command::new(mirrorscope_bin())
+        .args(["serve", "--listen", "127.0.0.1:0", "--health", "none", "--api"])
+        .arg(format!("unix:{}", socket.display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert!(!second.status.success() && said.contains("in use"), "{said}");
+    assert!(UnixStream::connect(&socket).is_ok());
 }
 
-/// `cargo xtask test` installs it and says where.
 /// Each octet but the harmless ones as `%XX`.
 fn percent_encoded(text: &str) -> String {
     text.bytes().map(|octet| format!("%{octet:02x}")).collect()

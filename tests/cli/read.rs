@@ -319,8 +319,13 @@ fn an_interrupted_write_leaves_a_whole_capture() {
 
 #[test]
 fn packets_of_a_slow_pipe_come_out_as_they_arrive() {
+    come_out_as_they_arrive(&[], "8.8.8.8 > 10.10.0.4: ICMP echo reply");
+    come_out_as_they_arrive(&["--style", "tcpdump"], "Geneve");
+}
+
+fn come_out_as_they_arrive(style: &[&str], wanted: &str) {
     let mut reader = Command::new(mirrorscope_bin())
-        .args(["read", "-"])
+        .args([&["read", "-"], style].concat())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -333,7 +338,8 @@ fn packets_of_a_slow_pipe_come_out_as_they_arrive() {
     std::thread::spawn(move || BufReader::new(stdout).lines().for_each(|line| drop(sender.send(line))));
     // Standard input stays open: without a flush nothing would come before the pipe is closed.
     let first = lines.recv_timeout(Duration::from_secs(30)).expect("a line comes while the pipe is open");
-    assert!(first.expect("it is text").contains("8.8.8.8 > 10.10.0.4: ICMP echo reply"));
+    let first = first.expect("it is text");
+    assert!(first.contains(wanted), "{first}");
     drop(stdin);
     assert_eq!(reader.wait().expect("the program ends").code(), Some(2), "the capture was cut");
 }
@@ -344,7 +350,34 @@ fn the_capture_that_is_read_is_never_overwritten() {
     let original = fs::read(fixture(SSM)).expect("the fixture is there");
     let file = scratch.file("same.pcap", &original);
     assert_fails(&["read", &file, "-w", &file], 1, &["same.pcap", "is the capture that is read"]);
+    assert_fails(&["send", "-q", &file, "-w", &file], 1, &["same.pcap", "is the capture that is read"]);
     assert_eq!(fs::read(&file).expect("it is still there"), original);
+    let output = Command::new(mirrorscope_bin())
+        .args(["read", "-", "-w", &file])
+        .stdin(fs::File::open(&file).expect("it is there"))
+        .output()
+        .expect("the program starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(fs::read(&file).expect("it is still there"), original);
+    // What a killed run left is read under the very name that a new one would write to.
+    let partial = scratch.file("left.pcapng.partial", &original);
+    let left = scratch.path("left.pcapng");
+    assert_fails(&["read", &partial, "-w", &left], 1, &["left.pcapng.partial is there", "hint:"]);
+    assert_eq!(fs::read(&partial).expect("it is still there"), original);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_written_capture_keeps_the_link_and_the_mode_of_what_it_replaces() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let scratch = Scratch::new("link");
+    let (file, link) = (scratch.file("real.pcapng", b"old"), scratch.path("link.pcapng"));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    symlink(&file, &link).expect("links can be made");
+    assert!(mirrorscope(&["read", "-q", &path(SSM), "-w", &link]).status.success());
+    assert!(Path::new(&link).is_symlink());
+    assert_eq!(fs::metadata(&file).expect("it is there").permissions().mode() & 0o777, 0o600);
+    assert_eq!(text(&mirrorscope(&["read", "--count", "-q", &file]).stdout), "27 packets\n");
 }
 
 #[test]

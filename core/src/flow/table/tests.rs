@@ -299,6 +299,21 @@ fn payloads_are_kept_until_their_packets_are_counted_and_no_longer() {
 }
 
 #[test]
+fn the_same_copies_are_found_in_every_run_also_where_not_all_are() {
+    let frames: Vec<_> = (1..=2_000u16).map(|port| Frame::udp(port, 53).payload(9)).collect();
+    let copies = frames.iter().map(|frame| frame.clone().seen_by(7).at_ms(1));
+    let all: Vec<_> = frames.iter().cloned().chain(copies).collect();
+    let found = |seed| {
+        let options = FlowOptions { seed, duplicate_capacity: 1_500, ..FlowOptions::default() };
+        let mut table = FlowTable::new(options);
+        all.iter().for_each(|frame| frame.show(&mut table, &mut |_| {}));
+        table.counters().duplicates
+    };
+    assert!((1..2_000).contains(&found(1)), "{}", found(1));
+    assert!((2..9).all(|seed| found(seed) == found(1)));
+}
+
+#[test]
 fn a_trace_tells_the_flow_of_every_packet_and_which_flows_were_joined() {
     let query = Frame::udp(40000, 53).payload(30);
     let other = Frame::udp(1, 2).payload(9);
