@@ -139,8 +139,8 @@ impl Duplicates {
     pub(crate) fn showing(&self, sighting: &Sighting<'_>) -> Showing {
         let mut hasher = self.hasher.build_hasher();
         sighting.tuple.hash(&mut hasher);
-        hasher.write_u8(sighting.way as u8);
-        hasher.write_u64(sighting.mark);
+        // Both directions have one tuple.
+        hasher.write_u64(sighting.mark ^ (sighting.way as u64) << 63);
         hasher.write_u32(sighting.transport_len);
         match tcp_header(sighting) {
             Some((before, behind)) => {
