@@ -23,6 +23,7 @@ pub(super) struct Frame {
     pub(super) seq: u32,
     pub(super) ack: u32,
     pub(super) flags: u8,
+    pub(super) window: u16,
     pub(super) payload_len: u32,
     pub(super) payload: Vec<u8>,
     pub(super) ns: i64,
@@ -43,6 +44,7 @@ impl Frame {
             seq: 0,
             ack: 0,
             flags: 0,
+            window: 256,
             payload_len: 0,
             payload: Vec::new(),
             ns: 0,
@@ -87,7 +89,8 @@ impl Frame {
             octets.extend([self.src.1.to_be_bytes(), self.dst.1.to_be_bytes()].concat());
             if self.protocol == super::key::TCP {
                 octets.extend([self.seq.to_be_bytes(), self.ack.to_be_bytes()].concat());
-                octets.extend([0x50, self.flags, 1, 0, 0, 0, 0, 0]);
+                octets.extend([0x50, self.flags]);
+                octets.extend([self.window.to_be_bytes(), [0; 2], [0; 2]].concat());
             } else {
                 octets.extend((8 + self.payload_len as u16).to_be_bytes());
                 octets.extend([0, 0]);

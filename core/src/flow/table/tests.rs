@@ -151,6 +151,57 @@ fn views_that_begin_apart_are_joined_at_the_first_copy() {
     assert_eq!(flows[0].total(|direction| direction.gap_bytes), 0);
 }
 
+/// A part of a connection with everything that is counted, from `seq` and `ack` on.
+fn eventful(seq: u32, ack: u32, at_ms: i64) -> Vec<Frame> {
+    let there = |from: u32, len: u32| Frame::tcp(5000, 443, seq + from, ack, ACK).payload(len);
+    let back = |acked: u32| Frame::tcp(5000, 443, ack, seq + acked, ACK).back();
+    let frames = [
+        there(0, 100),
+        there(200, 100),
+        back(100),
+        back(100),
+        back(100),
+        there(100, 100),
+        back(300),
+        there(200, 100),
+        there(299, 1),
+        Frame { window: 0, ..back(300) },
+        back(300).payload(70),
+        there(300, 150),
+        back(450),
+    ];
+    frames
+        .into_iter()
+        .zip(0..)
+        .map(|(frame, i)| frame.id(seq as u16 + i).at_ms(at_ms + 10 * i64::from(i)))
+        .collect()
+}
+
+#[test]
+fn views_of_one_part_each_make_the_flow_that_a_view_of_all_makes() {
+    let (first, second) = (eventful(1_000, 9_000, 0), eventful(1_450, 9_070, 1_000));
+    let last = second.last().unwrap().clone();
+    let counted = |frames: Vec<Frame>| {
+        let (flows, table) = flows_with(FlowOptions::default(), &frames);
+        let [flow] = &flows[..] else { panic!("{flows:?}") };
+        let times = (flow.first_ns, flow.last_ns, flow.responses, flow.response_sum_ns, flow.response_max_ns);
+        (flow.sent, flow.received, flow.state, times, table.counters().joined)
+    };
+    let by = |vni: u32, frames: &[Frame]| frames.iter().map(|frame| frame.seen_by(vni)).collect::<Vec<_>>();
+    let whole = counted([by(1, &first), by(1, &second), by(2, &[last.clone()])].concat());
+    for (older, younger) in [(1, 2), (2, 1)] {
+        let views = [by(older, &first), by(younger, &second), by(older, &[last.clone()])].concat();
+        let (sent, received, state, times, joined) = counted(views);
+        assert_eq!((sent, received, state, times), (whole.0, whole.1, whole.2, whole.3));
+        assert_eq!((joined, whole.4), (1, 0));
+    }
+    let (sent, received, ..) = whole;
+    let counts = |way: DirectionRecord| {
+        [way.retransmissions, way.duplicate_acks, way.zero_windows, way.keep_alives].map(|count| count > 0)
+    };
+    assert_eq!((counts(sent), counts(received)), ([true, false, false, true], [false, true, true, false]));
+}
+
 #[test]
 fn duplicates_can_be_kept_as_flows_of_their_own() {
     let options = FlowOptions { keep_duplicates: true, ..FlowOptions::default() };
