@@ -67,6 +67,12 @@ pub(super) struct Hole {
     pub(super) end: u32,
 }
 
+impl Hole {
+    fn is_apart(self, other: Self) -> bool {
+        distance(other.end, self.start) <= 0 || distance(other.start, self.end) >= 0
+    }
+}
+
 /// What a SYN is to a direction of which something was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syn {
@@ -91,6 +97,9 @@ impl Side {
         self.new_flags |= other.new_flags;
         trouble.absorb(their_trouble);
         if other.knows & KNOWS_SEQ != 0 {
+            if self.knows & KNOWS_SEQ != 0 {
+                self.miss_too(trouble, other, their_trouble);
+            }
             let is_ahead = distance(other.next_seq, self.next_seq) > 0;
             if self.knows & KNOWS_SEQ == 0 || is_ahead {
                 (self.next_seq, self.advanced_ns) = (other.next_seq, other.advanced_ns);
@@ -105,6 +114,21 @@ impl Side {
             (self.acked, self.window) = (other.acked, other.window);
         }
         self.knows |= other.knows & !HAS_HOLES;
+    }
+
+    /// Notes what the other observation misses outside of what this one has seen, and what lies between the two.
+    fn miss_too(&mut self, trouble: &mut Trouble, other: &Self, their_trouble: &Trouble) {
+        let mine = Hole { start: trouble.base_seq, end: self.next_seq };
+        let theirs = Hole { start: their_trouble.base_seq, end: other.next_seq };
+        let (before, after) =
+            if distance(theirs.start, mine.end) > 0 { (mine, theirs) } else { (theirs, mine) };
+        let between = Hole { start: before.end, end: after.start };
+        for hole in their_trouble.holes.iter().flat_map(|holes| holes.iter()).copied().chain([between]) {
+            if (1..MAX_JUMP as i32).contains(&distance(hole.end, hole.start)) && hole.is_apart(mine) {
+                trouble.open(hole);
+                self.knows |= HAS_HOLES;
+            }
+        }
     }
 
     #[cold]
@@ -283,7 +307,7 @@ impl Trouble {
         let mut left = ArrayVec::<Hole, MAX_HOLES>::new();
         let mut was_missing = false;
         for hole in holes.iter().copied() {
-            let is_apart = distance(seen.end, hole.start) <= 0 || distance(seen.start, hole.end) >= 0;
+            let is_apart = hole.is_apart(seen);
             was_missing |= !is_apart;
             let pieces = match is_apart {
                 true => [hole, Hole { start: hole.end, end: hole.end }],
