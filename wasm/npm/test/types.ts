@@ -26,7 +26,7 @@ export async function program(): Promise<void> {
   }
   const { flows, damage } = await summarise(blob, { flows: { top: 10, sort: 'bytes' } });
   same<typeof flows, Flow[] | undefined>();
-  same<typeof damage, CaptureError | undefined>();
+  same<typeof damage, CaptureError | MirrorscopeError | undefined>();
   const tree = await dissect(new Uint8Array(14));
   same<typeof tree, PacketTree>();
   same<Exclude<Field['value'], undefined>, string | number | boolean>();
