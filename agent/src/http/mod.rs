@@ -113,7 +113,8 @@ fn bind_path(path: &PathBuf) -> Result<UnixListener, Failure> {
         if path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
             match UnixStream::connect(path) {
                 Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
-                Err(_) => std::fs::remove_file(path)?,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
+                Err(error) => return Err(error),
             }
         }
         let listener = UnixListener::bind(path)?;

@@ -120,6 +120,9 @@ impl Sink for CaptureFile<'_> {
 impl Target {
     /// Opens `path`; `-` is standard output.
     pub(crate) fn create(path: &Path) -> Result<Self, Failure> {
+        // A link stays one: what it leads to is replaced.
+        let real = path.is_symlink().then(|| path.canonicalize().ok()).flatten();
+        let path = real.as_deref().unwrap_or(path);
         Self::open(path).map_err(|error| cannot_create(path, &error))
     }
 
@@ -134,9 +137,7 @@ impl Target {
             let writer = File::options().write(true).open(path)?;
             return Ok(Self::Stream { name: path.display().to_string(), writer });
         }
-        // A link stays one: what it leads to is replaced.
-        let path = if path.is_symlink() { path.canonicalize()? } else { path.to_owned() };
-        let (partial, packing) = (partial(&path), Packing::of(&path));
+        let (partial, path, packing) = (partial(path), path.to_owned(), Packing::of(path));
         // Another run may be writing it, or one that was killed has left it.
         let file = File::create_new(&partial)?;
         if let Ok(replaced) = path.metadata() {

@@ -35,10 +35,7 @@ impl Interface {
     /// Nanoseconds since 1970 of a timestamp of this interface; what does not fit saturates.
     #[inline]
     pub(super) fn timestamp_ns(&self, ticks: u64) -> i64 {
-        match self.timestamp_offset_s {
-            0 => self.resolution.nanoseconds(ticks),
-            offset_s => self.resolution.nanoseconds_from(ticks, offset_s),
-        }
+        self.resolution.nanoseconds_from(ticks, self.timestamp_offset_s)
     }
 }
 

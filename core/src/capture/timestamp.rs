@@ -50,12 +50,7 @@ impl Resolution {
     #[inline]
     #[must_use]
     pub fn nanoseconds(self, ticks: u64) -> i64 {
-        let nanoseconds = match self.scale {
-            Scale::Multiply(factor) => ticks.saturating_mul(factor),
-            Scale::Divide(divisor) => ticks.checked_div(divisor).unwrap_or(0),
-            Scale::Binary(_) => u64::try_from(self.wide_nanoseconds(ticks)).unwrap_or(u64::MAX),
-        };
-        i64::try_from(nanoseconds).unwrap_or(i64::MAX)
+        i64::try_from(self.wide_nanoseconds(ticks)).unwrap_or(i64::MAX)
     }
 
     /// Nanoseconds in `ticks` and `offset_s` seconds, rounded down. Only the sum saturates: ticks may be counted from
@@ -68,12 +63,12 @@ impl Resolution {
         i64::try_from(sum).unwrap_or(if sum < 0 { i64::MIN } else { i64::MAX })
     }
 
+    #[inline]
     fn wide_nanoseconds(self, ticks: u64) -> u128 {
-        let ticks = u128::from(ticks);
         match self.scale {
-            Scale::Multiply(factor) => ticks * u128::from(factor),
-            Scale::Divide(divisor) => ticks.checked_div(divisor.into()).unwrap_or(0),
-            Scale::Binary(exponent) => (ticks * u128::from(NANOSECONDS_PER_SECOND)) >> exponent,
+            Scale::Multiply(factor) => u128::from(ticks) * u128::from(factor),
+            Scale::Divide(divisor) => ticks.checked_div(divisor).unwrap_or(0).into(),
+            Scale::Binary(exponent) => (u128::from(ticks) * u128::from(NANOSECONDS_PER_SECOND)) >> exponent,
         }
     }
 }

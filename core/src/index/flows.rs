@@ -248,19 +248,16 @@ fn keep(ended: &mut Vec<FlowRecord>, max_ended: usize, left_out: &mut u64, flow:
 
 /// Leaves the busiest flows.
 fn shed(ended: &mut Vec<FlowRecord>, max_ended: usize, left_out: &mut u64) {
-    if max_ended == 0 {
-        *left_out += ended.len() as u64;
-        ended.clear();
-    } else if ended.len() > max_ended {
+    if ended.len() > max_ended {
         let surplus = ended.len() - max_ended;
         let mut sizes: Vec<u64> = ended.iter().map(FlowRecord::bytes).collect();
-        let (smaller, least, _) = sizes.select_nth_unstable(surplus);
-        let least = *least;
-        // Of flows as small as the smallest that stays, the first to end go.
-        let mut equal = smaller.iter().filter(|size| **size == least).count();
+        let (smaller, most, _) = sizes.select_nth_unstable(surplus - 1);
+        let most = *most;
+        // Of flows as large as the largest that goes, the first to end go.
+        let mut equal = surplus - smaller.iter().filter(|size| **size < most).count();
         ended.retain(|flow| {
-            let goes = flow.bytes() < least || flow.bytes() == least && equal > 0;
-            equal -= usize::from(goes && flow.bytes() == least);
+            let goes = flow.bytes() < most || flow.bytes() == most && equal > 0;
+            equal -= usize::from(goes && flow.bytes() == most);
             !goes
         });
         *left_out += surplus as u64;

@@ -132,26 +132,24 @@ impl Clock {
 
 /// `2022-06-30T08:55:14.941738000Z` (RFC 3339, UTC, nanoseconds).
 pub fn rfc3339(line: &mut Line, timestamp_ns: i64) -> &mut Line {
-    let (second, ns) = (timestamp_ns.div_euclid(NS), timestamp_ns.rem_euclid(NS) as u64);
-    let (year, month, day) = civil(second.div_euclid(DAY));
-    let of_day = second.rem_euclid(DAY) as u64;
-    // 64 bits of nanoseconds end in the year 2262.
-    let [[a, b], [c, d], [e, f], [g, h]] = [year / 100, year, month, day].map(pair);
-    let [[i, j], [k, l], [m, n]] = [of_day / 3600, of_day / 60 % 60, of_day % 60].map(pair);
-    line.raw(&[a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l, b':', m, n, b'.']);
-    line.padded(ns, 9).byte(b'Z')
+    let second = timestamp_ns.div_euclid(NS);
+    time_of_day(date(line, second).byte(b'T'), second);
+    line.byte(b'.').padded(timestamp_ns.rem_euclid(NS) as u64, 9).byte(b'Z')
 }
 
 /// `08:55:14` of the day in which `second` lies.
 fn time_of_day(line: &mut Line, second: i64) -> &mut Line {
     let of_day = second.rem_euclid(DAY) as u64;
-    line.padded(of_day / 3600, 2).byte(b':').padded(of_day / 60 % 60, 2).byte(b':').padded(of_day % 60, 2)
+    let [[a, b], [c, d], [e, f]] = [of_day / 3600, of_day / 60 % 60, of_day % 60].map(pair);
+    line.raw(&[a, b, b':', c, d, b':', e, f])
 }
 
 /// `2022-06-30`, the proleptic Gregorian date on which `second` lies.
 fn date(line: &mut Line, second: i64) -> &mut Line {
     let (year, month, day) = civil(second.div_euclid(DAY));
-    line.padded(year, 4).byte(b'-').padded(month, 2).byte(b'-').padded(day, 2)
+    // 64 bits of nanoseconds end in the year 2262.
+    let [[a, b], [c, d], [e, f], [g, h]] = [year / 100, year, month, day].map(pair);
+    line.raw(&[a, b, c, d, b'-', e, f, b'-', g, h])
 }
 
 /// Year, month and day, `days` days after 1970-01-01. Counted in eras of 400 years that begin on 1 March, so

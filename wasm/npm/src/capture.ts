@@ -9,7 +9,7 @@ import { checkFilter } from './filter.js';
 import { Kept } from './kept.js';
 import { memory } from './module.js';
 import { Loader } from './loader.js';
-import type { Source } from './sources.js';
+import { asOctets, type Source } from './sources.js';
 import { packetPart } from './packet-module.js';
 import { changed, run, type Visited } from './visit.js';
 import type {
@@ -133,7 +133,11 @@ export class Capture implements CaptureApi {
   }
 
   release(selection: Selection): void {
-    if (!this.#disposed && this.#selections.delete(selection.id)) this.#raw.release(selection.id);
+    this.#release(selection.id);
+  }
+
+  #release(id: number): void {
+    if (!this.#disposed && this.#selections.delete(id)) this.#raw.release(id);
   }
 
   /** The number of a selection that is still there; that of all packets without one. */
@@ -224,7 +228,7 @@ export class Capture implements CaptureApi {
   }
 
   async problems(): Promise<Problem[]> {
-    for (const id of this.#problems.splice(0)) if (this.#selections.delete(id)) this.#raw.release(id);
+    this.#problems.splice(0).forEach((id) => this.#release(id));
     const found = JSON.parse(this.#raw.problems()) as { kind: Problem['kind']; count: number; flows?: number; id: number }[];
     const damage = this.damage.map(({ error }): Problem => ({ kind: 'damage', count: 1, message: error.message }));
     this.#problems.push(...found.map(({ id }) => id));
@@ -350,8 +354,9 @@ export class Capture implements CaptureApi {
 
   async append(chunk: Uint8Array): Promise<void> {
     if (!this.#live) throw new MirrorscopeError('NOT_LIVE', 'only a live capture can be appended to', 'open it with { live: true }');
-    this.#live.add(chunk);
-    this.#loader.push(0, chunk);
+    const octets = asOctets(chunk);
+    this.#live.add(octets);
+    this.#loader.push(0, octets);
     this.#raw.step();
     this.#live.forget(this.#raw.firstOffset());
     const fault = this.#raw.damage(0);

@@ -4,7 +4,7 @@ import { type Batch, view } from './columns.js';
 import { CaptureError, FilterError, MirrorscopeError } from './errors.js';
 import { memory } from './module.js';
 import { ready } from './runtime.js';
-import { octets as asOctets } from './sources.js';
+import { asOctets } from './sources.js';
 import type { DecodeOptions, Flow, FlowCounters, FlowOptions, Session, SessionId } from './types.js';
 
 /** Octets that a module takes at once. */

@@ -68,7 +68,7 @@ async function* pieces(source: RandomAccess): AsyncGenerator<Uint8Array> {
   let at = 0;
   let len = FIRST_READ_LEN;
   const read = async (from: number, wanted: number): Promise<Uint8Array> => {
-    const piece = octets(await source.read(from, wanted));
+    const piece = asOctets(await source.read(from, wanted));
     if (piece.length !== wanted) throw new MirrorscopeError('SOURCE', `the source gave ${piece.length} octets at ${from}, not ${wanted}`);
     return piece;
   };
@@ -92,7 +92,7 @@ async function* iterate(source: Source): AsyncGenerator<Uint8Array> {
   if (source instanceof ReadableStream) {
     yield* fromStream(source);
   } else if (Symbol.asyncIterator in source || Symbol.iterator in source) {
-    for await (const chunk of source as AsyncIterable<Uint8Array>) yield octets(chunk);
+    for await (const chunk of source as AsyncIterable<Uint8Array>) yield asOctets(chunk);
   } else if (source instanceof Response) {
     // Asked last: in Node the mere name of `Response` costs 30 ms, for what stands behind it is loaded.
     if (!source.ok) throw new MirrorscopeError('HTTP', `the server answered ${source.status} ${source.statusText}`);
@@ -113,7 +113,7 @@ async function* fromStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<U
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      yield octets(value);
+      yield asOctets(value);
     }
   } finally {
     await reader.cancel().catch(() => {});
@@ -121,7 +121,7 @@ async function* fromStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<U
 }
 
 /** A chunk as octets. */
-export function octets(chunk: unknown): Uint8Array {
+export function asOctets(chunk: unknown): Uint8Array {
   if (chunk instanceof Uint8Array) return chunk;
   if (chunk instanceof ArrayBuffer) return new Uint8Array(chunk);
   throw new MirrorscopeError('SOURCE', `a chunk of the source is ${typeof chunk}, not octets`, 'do not set an encoding on the stream');

@@ -246,6 +246,15 @@ test('a live capture keeps the last packets, however they are cut', async () => 
   capture.dispose();
 });
 
+test('a live capture takes array buffers, and says what is no octets', async () => {
+  await using_(await Capture.open([], { live: true, maxPackets: 100 }), async (capture) => {
+    await capture.append(PING.slice().buffer);
+    assert.deepEqual([capture.packetCount, capture.appendedBytes], [63, PING.length]);
+    assert.ok((await capture.bytes(62)).length > 0);
+    await assert.rejects(capture.append('text'), { code: 'SOURCE' });
+  });
+});
+
 test('mirror filters are explained and suggested for a selection', async () => {
   const capture = await Capture.open(PING);
   const selection = await capture.select('icmp');
