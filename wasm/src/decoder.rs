@@ -172,11 +172,6 @@ impl RawDecoder {
         self.work.taken as f64
     }
 
-    /// Octets of the uncompressed capture read so far.
-    pub fn offset(&self) -> f64 {
-        self.reader.offset() as f64
-    }
-
     /// What was printed since the last call.
     #[wasm_bindgen(js_name = takeOutput)]
     pub fn take_output(&mut self) -> Vec<u8> {

@@ -6,7 +6,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{shell::Outcome, split::part_of_export};
+use crate::{
+    shell::Outcome,
+    split::{Cut, meet, part_of_export},
+};
 
 /// Functions that load a module, and what only they use.
 const LOADING: [&str; 6] =
@@ -69,10 +72,10 @@ impl Block<'_> {
     }
 }
 
-/// The file of the first part and of each later one, which are called `names` and import these functions.
+/// The file of each part, which are called `names` and import these functions.
 pub(crate) fn split(
     script: &str,
-    later: &[&[&str]],
+    cuts: &[Cut],
     names: &[&str],
     imports: &[BTreeSet<String>],
 ) -> Outcome<Vec<String>> {
@@ -82,28 +85,29 @@ pub(crate) fn split(
     blocks.retain(|block| !LOADING.contains(&block.name) && block.name != "wasmModule");
     blocks.push(Block { name: "wasm", text: LOADER.to_owned(), part: 0 });
     blocks.push(Block { name: "later", text: "export const later = {};\n".to_owned(), part: 0 });
-    let of_later = take_imports(&mut blocks, imports);
-    let last = later.len();
+    let of_later = take_imports(&mut blocks, imports, cuts);
     let of_exports = |text: &str| {
-        words(text, "wasm.").map(|name| part_of_export(name, later)).filter(|part| *part > 0).min()
+        let parts = words(text, "wasm.").map(|name| part_of_export(name, cuts)).filter(|part| *part > 0);
+        parts.reduce(|one, other| meet(cuts, one, other))
     };
     for block in &mut blocks {
-        block.part = if block.is_root() { of_exports(&block.text).unwrap_or(0) } else { last + 1 };
+        block.part = if block.is_root() { of_exports(&block.text).unwrap_or(0) } else { cuts.len() };
     }
     blocks.extend(of_later);
-    settle(&mut blocks);
-    (0..=last).map(|part| file(&blocks, part, names)).collect()
+    settle(&mut blocks, cuts);
+    (0..cuts.len()).map(|part| file(&blocks, part, names)).collect()
 }
 
 /// Takes the imports that the first part does not need out of their function, to where they are needed first.
-fn take_imports<'a>(blocks: &mut [Block<'a>], imports: &[BTreeSet<String>]) -> Vec<Block<'a>> {
+fn take_imports<'a>(blocks: &mut [Block<'a>], imports: &[BTreeSet<String>], cuts: &[Cut]) -> Vec<Block<'a>> {
     let Some(block) = blocks.iter_mut().find(|block| block.name == IMPORTS) else { return Vec::new() };
     let mut texts = vec![String::new(); imports.len()];
     let mut part = 0;
     for line in block.text.lines() {
         let begin = line.strip_prefix("        ").and_then(|line| line.split_once(": function("));
         if let Some((import, _)) = begin.filter(|(import, _)| !import.starts_with(' ')) {
-            part = imports.iter().position(|names| names.contains(import)).unwrap_or(0);
+            let users = (0..).zip(imports).filter(|(_, names)| names.contains(import)).map(|(part, _)| part);
+            part = users.reduce(|one, other| meet(cuts, one, other)).unwrap_or(0);
         }
         if let Some(text) = texts.get_mut(part) {
             text.extend([line, "\n"]);
@@ -124,13 +128,13 @@ pub(crate) fn types(types: &str) -> Outcome<String> {
     Ok(format!("{own}{LOADER_TYPES}"))
 }
 
-/// Moves each block to the first part that uses it; who sets a variable must be where it is.
-fn settle(blocks: &mut [Block<'_>]) {
+/// Moves each block to where the parts meet that use it; who sets a variable must be where it is.
+fn settle(blocks: &mut [Block<'_>], cuts: &[Cut]) {
     loop {
         let mut part_of: BTreeMap<String, usize> = BTreeMap::new();
         let mut lower = |name: &str, part: usize| {
             let known = part_of.entry(name.to_owned()).or_insert(part);
-            *known = part.min(*known);
+            *known = meet(cuts, part, *known);
         };
         for block in blocks.iter() {
             for user in blocks.iter().filter(|user| identifiers(&user.text).any(|word| word == block.name)) {
@@ -142,10 +146,11 @@ fn settle(blocks: &mut [Block<'_>]) {
         }
         let mut is_settled = true;
         for block in blocks.iter_mut().filter(|block| !block.is_root()) {
-            if let Some(part) = part_of.get(block.name).filter(|part| **part < block.part) {
-                block.part = *part;
-                is_settled = false;
-            }
+            let Some(part) = part_of.get(block.name).map(|part| meet(cuts, *part, block.part)) else {
+                continue;
+            };
+            is_settled &= part == block.part;
+            block.part = part;
         }
         if is_settled {
             return;
@@ -274,7 +279,8 @@ export { initSync };
 
     fn files() -> Vec<String> {
         let imports = [["__wbg_a".to_owned()].into(), ["__wbg_b".to_owned()].into()];
-        split(SCRIPT, &[&["late"]], &["first", "second"], &imports).expect("the script can be split")
+        let cuts = [Cut { exports: &[], needs: &[] }, Cut { exports: &["late"], needs: &[] }];
+        split(SCRIPT, &cuts, &["first", "second"], &imports).expect("the script can be split")
     }
 
     #[test]

@@ -17,58 +17,82 @@ use crate::{
     bindings,
     origins::Origins,
     shell::{self, Outcome},
-    snip, split, wasm,
+    snip,
+    split::{self, Cut},
+    wasm,
 };
 
 const PACKAGE: &str = "wasm/npm";
 const DIST: &str = "wasm/npm/dist";
 const RUNTIMES: &str = "wasm/npm/test/runtimes";
 
-/// A part of the module, each of which needs those before it.
+/// A part of the module.
 struct Part {
     /// Its name in the package.
     file: &'static str,
     /// The name of its JavaScript side.
     bindings: &'static str,
-    /// How the names of its exports begin; the first part has all that no other has.
-    exports: &'static [&'static str],
+    cut: Cut,
     /// The most octets of it as a server sends it, gzip.
     max_gzip_len: usize,
 }
 
-/// What every user loads; what `Capture` needs to open a capture, find packets in it and show them in a table; what tells
-/// of one packet or one flow, and prints for people; what prints as tcpdump does, and knows AWS's descriptions.
-const PARTS: [Part; 4] = [
-    Part { file: "mirrorscope.wasm", bindings: "bindings", exports: &[], max_gzip_len: 128 * 1024 },
+/// What all others need; what passes over a capture; what `Capture` needs to open one and show its packets in a table;
+/// what answers questions about packets, flows and sessions, and prints for people; what prints as tcpdump does, and
+/// knows AWS's descriptions.
+const PARTS: [Part; 5] = [
+    Part {
+        file: "mirrorscope.wasm",
+        bindings: "bindings",
+        cut: Cut { exports: &[], needs: &[] },
+        max_gzip_len: 78 * 1024,
+    },
+    Part {
+        file: "decode.wasm",
+        bindings: "bindings-decode",
+        cut: Cut { exports: &["rawdecoder_", "__wbg_rawdecoder_", "checkFilter"], needs: &[] },
+        max_gzip_len: 52 * 1024,
+    },
     Part {
         file: "capture.wasm",
         bindings: "bindings-capture",
-        exports: &["rawcapture_", "__wbg_rawcapture_", "indexBytesPerPacket"],
-        max_gzip_len: 79 * 1024,
+        cut: Cut { exports: &["rawcapture_", "__wbg_rawcapture_", "indexBytesPerPacket"], needs: &[] },
+        max_gzip_len: 41 * 1024,
     },
     Part {
         file: "packet.wasm",
         bindings: "bindings-packet",
-        exports: &[
-            "setText",
-            "sessionsCsv",
-            "flowsCsv",
-            "dissect",
-            "completeFilter",
-            "rawcapture_complete",
-            "rawcapture_dissect",
-            "rawcapture_print",
-            "rawcapture_visitPrint",
-            "rawcapture_visitFollow",
-            "rawcapture_talkers",
-            "rawcapture_sessionsCsv",
-        ],
-        max_gzip_len: 35 * 1024,
+        cut: Cut {
+            exports: &[
+                "setText",
+                "sessionsCsv",
+                "flowsCsv",
+                "dissect",
+                "completeFilter",
+                "rawcapture_complete",
+                "rawcapture_dissect",
+                "rawcapture_print",
+                "rawcapture_visitPrint",
+                "rawcapture_visitFollow",
+                "rawcapture_talkers",
+                "rawcapture_sessionsCsv",
+                "rawcapture_overview",
+                "rawcapture_problems",
+                "rawcapture_flow",
+                "rawcapture_timeline",
+                "rawcapture_select",
+            ],
+            needs: &[1, 2],
+        },
+        max_gzip_len: 71 * 1024,
     },
     Part {
         file: "reports.wasm",
         bindings: "bindings-reports",
-        exports: &["rawinventory_", "__wbg_rawinventory_", "setExplain", "setSuggest", "setTcpdump"],
+        cut: Cut {
+            exports: &["rawinventory_", "__wbg_rawinventory_", "setExplain", "setSuggest", "setTcpdump"],
+            needs: &[1, 2, 3],
+        },
         max_gzip_len: 210 * 1024,
     },
 ];
@@ -76,7 +100,7 @@ const PARTS: [Part; 4] = [
 /// The most octets of the JavaScript that every user loads, gzip: one entry with all that it imports at once.
 const MAX_ENTRY_GZIP_LEN: usize = 8 * 1024;
 /// The most octets of the tarball.
-const MAX_TARBALL_LEN: u64 = 515_000;
+const MAX_TARBALL_LEN: u64 = 518_000;
 
 /// What rustc's default wasm32 features need of wasm-opt. What is called once is inlined only while it is small:
 /// printers inside the decoding loop would make it too large for a browser to compile well.
@@ -142,16 +166,16 @@ fn bind(module: &Path) -> Outcome {
     bindgen.generate(DIST).map_err(|error| format!("wasm-bindgen: {error:#}"))?;
     let _ = fs::remove_file(Path::new(DIST).join("bindings_bg.wasm.d.ts"));
     let whole = take("bindings_bg.wasm")?;
-    let later: Vec<_> = PARTS.iter().skip(1).map(|part| part.exports).collect();
+    let cuts = PARTS.map(|part| part.cut);
     let mut imports = Vec::new();
-    for (part, octets) in PARTS.iter().zip(split::split(&whole, &origins, &later)?) {
+    for (part, octets) in PARTS.iter().zip(split::split(&whole, &origins, &cuts)?) {
         let found = wasm::imports(&octets).map_err(|error| format!("{}: {error}", part.file))?;
         imports.push(found.into_iter().map(|(_, name)| name).collect());
         shrink(part, &octets)?;
     }
     let script = String::from_utf8(take("bindings.js")?).map_err(|error| error.to_string())?;
     let names = PARTS.map(|part| part.bindings);
-    for (part, text) in PARTS.iter().zip(bindings::split(&script, &later, &names, &imports)?) {
+    for (part, text) in PARTS.iter().zip(bindings::split(&script, &cuts, &names, &imports)?) {
         write(&format!("../src/{}.js", part.bindings), text.as_bytes())?;
     }
     // The compiler looks for types beside the sources, and the package's own types refer to them, too.

@@ -1,10 +1,11 @@
-//! One module in parts that are loaded one after another: the first runs alone, each other needs those before it.
+//! One module in parts: the first runs alone, each other needs the first and those that it names.
 //!
-//! A function goes into the first part whose exports reach it, by calls or by pointers, so no part ever needs a later
-//! one. All parts share the first one's memory, table and stack; a part that is loaded adds its functions to the table
-//! and its data to the memory, at the places that the linker gave them.
+//! Exports reach functions and data, by calls or by pointers. What several parts reach lies where all of them find it: in
+//! one of them that the others need, or else in the first. All parts share the first one's memory, table and stack; a
+//! part that is loaded adds its functions to the table and its data to the memory, at the places that the linker gave
+//! them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use walrus::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExportItem, Function, FunctionId, FunctionKind,
@@ -18,23 +19,43 @@ use crate::{origins::Origins, shell::Outcome};
 /// Where a part imports from what was loaded before it.
 const BEFORE: &str = "before";
 
+/// What a part is to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
+    /// How the names of its exports begin; the first part has all that no other has.
+    pub exports: &'static [&'static str],
+    /// The parts that are loaded before it, besides the first.
+    pub needs: &'static [usize],
+}
+
+/// The part where both find what they share. A number behind the last part is nobody's, and gives way.
+pub(crate) fn meet(cuts: &[Cut], one: usize, other: usize) -> usize {
+    let gives_way = |part: usize, to: usize| cuts.get(part).is_none_or(|cut| cut.needs.contains(&to));
+    if one == other || gives_way(one, other) {
+        other
+    } else if gives_way(other, one) {
+        one
+    } else {
+        0
+    }
+}
+
 /// Which part each thing is in; nothing where no export reaches it. Functions are told by their places, which are the
 /// same each time that the module is read.
 struct Parts<'a> {
     origins: &'a Origins,
+    cuts: &'a [Cut],
     functions: HashMap<usize, usize>,
     data: HashMap<usize, usize>,
     table: HashMap<u32, usize>,
-    count: usize,
 }
 
-/// Splits a module in as many parts as there are lists of exports, and one before them that has all others. An export is
-/// listed by the beginning of its name.
-pub(crate) fn split(module: &[u8], origins: &Origins, later: &[&[&str]]) -> Outcome<Vec<Vec<u8>>> {
+/// Splits a module as `cuts` tell; a part needs only ones before it.
+pub(crate) fn split(module: &[u8], origins: &Origins, cuts: &[Cut]) -> Outcome<Vec<Vec<u8>>> {
     let whole = parse(module)?;
     all_are_known(&whole, origins)?;
-    let parts = Parts::of(&whole, origins, later);
-    (0..parts.count).map(|part| parts.emit(module, part, later)).collect()
+    let parts = Parts::of(&whole, origins, cuts);
+    (0..cuts.len()).map(|part| parts.emit(module, part)).collect()
 }
 
 /// What a function points to is found by its name: one that the linker did not name would lose its data.
@@ -60,51 +81,57 @@ fn parse(module: &[u8]) -> Outcome<Module> {
 }
 
 /// The part that an export belongs to.
-pub(crate) fn part_of_export(name: &str, later: &[&[&str]]) -> usize {
-    let lists = |list: &&[&str]| list.iter().any(|begin| name.starts_with(begin));
+pub(crate) fn part_of_export(name: &str, cuts: &[Cut]) -> usize {
+    let lists = |cut: &Cut| cut.exports.iter().any(|begin| name.starts_with(begin));
     // The last that lists it: what is said of a class may be different for one method.
-    later.iter().rposition(lists).map_or(0, |at| at + 1)
+    cuts.iter().rposition(lists).unwrap_or(0)
 }
 
 impl<'a> Parts<'a> {
-    fn of(module: &Module, origins: &'a Origins, later: &[&[&str]]) -> Self {
+    fn of(module: &Module, origins: &'a Origins, cuts: &'a [Cut]) -> Self {
         let table = slots(module).into_iter().map(|(slot, id)| (slot, id.index())).collect();
-        let count = later.len() + 1;
         let ids: HashMap<_, _> =
             module.funcs.iter().map(|function| (function.id().index(), function)).collect();
-        let mut parts = Self { origins, functions: HashMap::new(), data: HashMap::new(), table, count };
-        for part in 0..count {
-            for export in module.exports.iter() {
-                if let ExportItem::Function(id) = export.item
-                    && part_of_export(&export.name, later) == part
-                {
-                    parts.reach(&ids, id.index(), part);
-                }
-            }
+        let mut parts = Self { origins, cuts, functions: HashMap::new(), data: HashMap::new(), table };
+        for part in 0..cuts.len() {
+            let roots = module.exports.iter().filter_map(|export| match export.item {
+                ExportItem::Function(id) if part_of_export(&export.name, cuts) == part => Some(id.index()),
+                _ => None,
+            });
+            parts.reach(&ids, roots.collect(), part);
         }
         parts
     }
 
-    /// Takes a function and all that it reaches into a part, as far as it is in none before.
-    fn reach(&mut self, functions_by_place: &HashMap<usize, &Function>, root: usize, part: usize) {
-        let mut functions = vec![root];
+    /// Takes functions and all that they reach into a part, or where it meets those that reach them too.
+    fn reach(
+        &mut self,
+        functions_by_place: &HashMap<usize, &Function>,
+        mut functions: Vec<usize>,
+        part: usize,
+    ) {
         let mut data = Vec::new();
+        let (mut seen_functions, mut seen_data) = (HashSet::new(), HashSet::new());
+        let place = |places: &mut HashMap<usize, usize>, thing| {
+            let place = places.entry(thing).or_insert(part);
+            *place = meet(self.cuts, *place, part);
+        };
         loop {
             let pointers = if let Some(id) = functions.pop() {
-                if self.functions.contains_key(&id) {
+                if !seen_functions.insert(id) {
                     continue;
                 }
-                self.functions.insert(id, part);
+                place(&mut self.functions, id);
                 let Some(function) = functions_by_place.get(&id) else { continue };
                 if let FunctionKind::Local(local) = &function.kind {
                     functions.extend(callees(local).into_iter().map(|id| id.index()));
                 }
                 function.name.as_deref().and_then(|name| self.origins.functions.get(name))
             } else if let Some(datum) = data.pop() {
-                if self.data.contains_key(&datum) {
+                if !seen_data.insert(datum) {
                     continue;
                 }
-                self.data.insert(datum, part);
+                place(&mut self.data, datum);
                 self.origins.data.get(datum).map(|datum| &datum.pointers)
             } else {
                 return;
@@ -116,16 +143,16 @@ impl<'a> Parts<'a> {
     }
 
     fn part_of(&self, function: FunctionId) -> usize {
-        self.functions.get(&function.index()).copied().unwrap_or(self.count)
+        self.functions.get(&function.index()).copied().unwrap_or(self.cuts.len())
     }
 
     /// The module of one part.
-    fn emit(&self, module: &[u8], part: usize, later: &[&[&str]]) -> Outcome<Vec<u8>> {
+    fn emit(&self, module: &[u8], part: usize) -> Outcome<Vec<u8>> {
         let mut module = parse(module)?;
         for (id, of) in module
             .exports
             .iter()
-            .map(|export| (export.id(), part_of_export(&export.name, later)))
+            .map(|export| (export.id(), part_of_export(&export.name, self.cuts)))
             .collect::<Vec<_>>()
         {
             if of != part {
@@ -154,7 +181,7 @@ impl<'a> Parts<'a> {
         let mut found: Vec<_> = module
             .funcs
             .iter_local()
-            .filter(|(id, _)| (part + 1..self.count).contains(&self.part_of(*id)))
+            .filter(|(id, _)| (part + 1..self.cuts.len()).contains(&self.part_of(*id)))
             .flat_map(|(_, local)| callees(local))
             .filter(|id| {
                 self.part_of(*id) == part && matches!(module.funcs.get(*id).kind, FunctionKind::Local(_))
@@ -242,15 +269,15 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The part of each octet from `start` on: the first of those whose data lies there.
+    /// The part of each octet from `start` on: where those meet whose data lies there.
     fn owners(&self, start: u32, len: usize) -> Vec<Option<usize>> {
         let mut owners: Vec<Option<usize>> = vec![None; len];
         for (at, datum) in self.origins.data.iter().enumerate() {
-            let part = self.data.get(&at).copied().unwrap_or(self.count);
+            let part = self.data.get(&at).copied().unwrap_or(self.cuts.len());
             let from = datum.addresses.start.saturating_sub(start) as usize;
             let to = (datum.addresses.end.saturating_sub(start) as usize).min(len);
             for owner in owners.get_mut(from..to).unwrap_or_default() {
-                *owner = Some(owner.map_or(part, |known| known.min(part)));
+                *owner = Some(owner.map_or(part, |known| meet(self.cuts, known, part)));
             }
         }
         owners
@@ -331,7 +358,15 @@ mod tests {
     use super::*;
     use crate::origins::{Datum, Pointers};
 
-    /// `early` calls `helper`; `late` calls `helper` and has a pointer to `pointed`, which lies in the data at 16.
+    const CUTS: [Cut; 4] = [
+        Cut { exports: &[], needs: &[] },
+        Cut { exports: &["late"], needs: &[] },
+        Cut { exports: &["beside"], needs: &[] },
+        Cut { exports: &["last"], needs: &[1, 2] },
+    ];
+
+    /// `early` calls `helper`; `late` calls `helper` and has a pointer to `pointed`, which lies in the data at 16. `late`
+    /// and `beside` call `both`, `beside` and `last` call `two`.
     fn module() -> Vec<u8> {
         let mut module = Module::default();
         let memory = module.memories.add_local(false, false, 1, None, None);
@@ -347,10 +382,15 @@ mod tests {
         };
         let helper = function("helper", &[]);
         let pointed = function("pointed", &[]);
+        let both = function("both", &[]);
+        let two = function("two", &[]);
         let early = function("early", &[helper]);
-        let late = function("late", &[helper]);
-        module.exports.add("early", early);
-        module.exports.add("late", late);
+        let late = function("late", &[helper, both]);
+        let beside = function("beside", &[both, two]);
+        let last = function("last", &[two]);
+        for (name, id) in [("early", early), ("late", late), ("beside", beside), ("last", last)] {
+            module.exports.add(name, id);
+        }
         let table = module.tables.add_local(false, 4, None, RefType::FUNCREF);
         let kind = ElementKind::Active { table, offset: number(1) };
         let element = module.elements.add(kind, ElementItems::Functions(vec![helper, pointed]));
@@ -363,12 +403,13 @@ mod tests {
     fn origins() -> Origins {
         let datum = Datum { addresses: 16..20, pointers: Pointers { slots: vec![2], data: Vec::new() } };
         let of_late = Pointers { slots: Vec::new(), data: vec![0] };
-        let names = ["helper", "pointed", "early", "late"].map(str::to_owned).into();
+        let names = ["helper", "pointed", "both", "two", "early", "late", "beside", "last"];
+        let names = names.map(str::to_owned).into();
         Origins { functions: [("late".to_owned(), of_late)].into(), data: vec![datum], names }
     }
 
     fn parts() -> Vec<Module> {
-        let parts = split(&module(), &origins(), &[&["late"]]).expect("the module can be split");
+        let parts = split(&module(), &origins(), &CUTS).expect("the module can be split");
         parts.iter().map(|part| parse(part).expect("a part is a module")).collect()
     }
 
@@ -378,7 +419,7 @@ mod tests {
 
     #[test]
     fn the_first_part_needs_nothing_and_a_later_one_what_is_before_it() {
-        let [first, second] = &parts()[..] else { panic!("two parts") };
+        let [first, second, ..] = &parts()[..] else { panic!("four parts") };
         assert_eq!(first.imports.iter().count(), 0);
         assert!(second.imports.iter().all(|import| import.module == BEFORE));
         let exports: Vec<_> = second.exports.iter().map(|export| export.name.as_str()).collect();
@@ -389,12 +430,18 @@ mod tests {
     fn a_function_that_the_linker_did_not_name_is_an_error() {
         let mut origins = origins();
         origins.names.remove("helper");
-        assert!(split(&module(), &origins, &[&["late"]]).unwrap_err().contains("`helper`"));
+        assert!(split(&module(), &origins, &CUTS).unwrap_err().contains("`helper`"));
+    }
+
+    #[test]
+    fn what_two_parts_share_lies_in_one_that_the_other_needs_or_else_in_the_first() {
+        let own = |module: &Module| module.funcs.iter_local().count();
+        assert_eq!(parts().iter().map(own).collect::<Vec<_>>(), [3, 2, 2, 1]);
     }
 
     #[test]
     fn what_only_a_pointer_reaches_goes_with_the_pointer() {
-        let [first, second] = &parts()[..] else { panic!("two parts") };
+        let [first, second, ..] = &parts()[..] else { panic!("four parts") };
         assert_eq!((data(first), data(second)), (12, 4));
         assert_eq!(slots(second).into_keys().collect::<Vec<_>>(), [2]);
     }

@@ -15,7 +15,7 @@ const PROGRAM = process.env.MIRRORSCOPE_BIN;
 const DIR = process.env.MIRRORSCOPE_BENCH_DIR;
 const RUN = fileURLToPath(new URL('./run.js', import.meta.url));
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
-const MODULES = ['mirrorscope.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm'];
+const MODULES = ['mirrorscope.wasm', 'decode.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm'];
 
 /** A capture made by the program: the same octets each time. */
 function capture(name, packets, flows, ...words) {

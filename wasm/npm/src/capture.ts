@@ -79,6 +79,13 @@ export class Capture implements CaptureApi {
     return capture;
   }
 
+  /** The capture's module with the part that answers questions. */
+  async #answering(): Promise<RawCapture> {
+    await packetPart.load();
+    if (this.#disposed) throw new MirrorscopeError('DISPOSED', 'the capture was given back', 'open it again');
+    return this.#raw;
+  }
+
   #gatherFlows(options: FlowOptions): void {
     const { maxFlows = 1 << 17, top = 100_000, tcpTimeout = 350, timeout = 120, keepDuplicates = false } = options;
     this.#raw.setFlows(maxFlows, top, tcpTimeout, timeout, keepDuplicates);
@@ -108,8 +115,9 @@ export class Capture implements CaptureApi {
   }
 
   async #select(expr: string, options: ReadOptions): Promise<Selection> {
+    const raw = await this.#answering();
     const packetCount = this.packetCount;
-    const selected = JSON.parse(this.#raw.select(expr)) as Selected;
+    const selected = JSON.parse(raw.select(expr)) as Selected;
     if (selected.error !== undefined) throw filterError(selected.error);
     const { id, read, visit } = selected;
     this.#selections.add(id);
@@ -119,11 +127,12 @@ export class Capture implements CaptureApi {
   }
 
   async selectTime(fromNs: bigint, toNs: bigint, selection?: Selection): Promise<Selection> {
-    return this.#selection(this.#raw.selectTime(fromNs, toNs, this.#id(selection)), selection?.expr ?? '');
+    const raw = await this.#answering();
+    return this.#selection(raw.selectTime(fromNs, toNs, this.#id(selection)), selection?.expr ?? '');
   }
 
   async flowPackets(flow: number): Promise<Selection> {
-    return this.#selection(this.#raw.selectFlow(flow), '');
+    return this.#selection((await this.#answering()).selectFlow(flow), '');
   }
 
   #selection(text: string, expr: string): Selection {
@@ -185,14 +194,14 @@ export class Capture implements CaptureApi {
   }
 
   async packet(packet: number): Promise<PacketTree> {
-    const [octets] = await Promise.all([this.bytes(packet), packetPart.load()]);
-    return this.#raw.dissect(packet, octets) as PacketTree;
+    const [octets, raw] = await Promise.all([this.bytes(packet), this.#answering()]);
+    return raw.dissect(packet, octets) as PacketTree;
   }
 
   async text(packet: number, format: 'text' | 'tcpdump' | 'jsonl' = 'text'): Promise<string> {
-    const [octets] = await Promise.all([this.bytes(packet), packetPart.load()]);
-    if (format !== 'tcpdump') return this.#raw.printPacket(packet, octets, format) ?? '';
-    const selection = this.#selection(this.#raw.selectPacket(packet), '');
+    const [octets, raw] = await Promise.all([this.bytes(packet), this.#answering()]);
+    if (format !== 'tcpdump') return raw.printPacket(packet, octets, format) ?? '';
+    const selection = this.#selection(raw.selectPacket(packet), '');
     try {
       return await new Response(this.export('tcpdump', { selection })).text();
     } finally {
@@ -201,9 +210,10 @@ export class Capture implements CaptureApi {
   }
 
   async timeline({ bins, fromNs, toNs, selection }: { bins: number; fromNs?: bigint; toNs?: bigint; selection?: Selection | undefined }): Promise<Timeline> {
-    const text = this.#raw.timeline(bins, fromNs, toNs, this.#id(selection));
+    const raw = await this.#answering();
+    const text = raw.timeline(bins, fromNs, toNs, this.#id(selection));
     const { startNs, endNs, sessions, bins: length } = JSON.parse(text) as { startNs: string; endNs: string; sessions: number[]; bins: number };
-    const [packets, bytes] = [this.#raw.timelinePackets(), this.#raw.timelineBytes()];
+    const [packets, bytes] = [raw.timelinePackets(), raw.timelineBytes()];
     const line = <T extends Uint32Array | Float64Array>(all: T, at: number): T => all.slice(at * length, (at + 1) * length) as T;
     return {
       startNs: BigInt(startNs), endNs: BigInt(endNs), sessions,
@@ -213,7 +223,8 @@ export class Capture implements CaptureApi {
 
   async overview({ selection }: { selection?: Selection | undefined } = {}): Promise<Overview> {
     await this.#name();
-    const overview = JSON.parse(this.#raw.overview(this.#id(selection))) as Overview & { firstNs: string; lastNs: string };
+    const raw = await this.#answering();
+    const overview = JSON.parse(raw.overview(this.#id(selection))) as Overview & { firstNs: string; lastNs: string };
     return { ...overview, firstNs: BigInt(overview.firstNs), lastNs: BigInt(overview.lastNs), flows: await this.flowCounters() };
   }
 
@@ -228,8 +239,9 @@ export class Capture implements CaptureApi {
   }
 
   async problems(): Promise<Problem[]> {
+    const raw = await this.#answering();
     this.#problems.splice(0).forEach((id) => this.#release(id));
-    const found = JSON.parse(this.#raw.problems()) as { kind: Problem['kind']; count: number; flows?: number; id: number }[];
+    const found = JSON.parse(raw.problems()) as { kind: Problem['kind']; count: number; flows?: number; id: number }[];
     const damage = this.damage.map(({ error }): Problem => ({ kind: 'damage', count: 1, message: error.message }));
     this.#problems.push(...found.map(({ id }) => id));
     found.forEach(({ id }) => this.#selections.add(id));
@@ -242,20 +254,20 @@ export class Capture implements CaptureApi {
 
   async flows({ sort = 'bytes', descending = true, from = 0, count = 100, selection }: FlowQuery = {}): Promise<FlowPage> {
     await this.#name();
-    const text = this.#raw.flows(sort, descending, from, count, this.#id(selection));
+    const text = (await this.#answering()).flows(sort, descending, from, count, this.#id(selection));
     if (text === undefined) throw new MirrorscopeError('SORT', `flows cannot be sorted by ${sort}`);
     return JSON.parse(text) as FlowPage;
   }
 
   async flowCounters(): Promise<FlowCounters | undefined> {
-    const text = this.#raw.flowCounters();
+    const text = (await this.#answering()).flowCounters();
     return text === undefined ? undefined : (JSON.parse(text) as FlowCounters);
   }
 
   async follow(flow: number, { limit = FOLLOW_LEN, ...options }: { limit?: number } & ReadOptions = {}): Promise<FollowedStream> {
-    await packetPart.load();
-    const visit = this.#raw.visitFollow(flow, limit);
-    const talkers = this.#raw.talkers(flow);
+    const raw = await this.#answering();
+    const visit = raw.visitFollow(flow, limit);
+    const talkers = raw.talkers(flow);
     if (visit === undefined || talkers === undefined) throw new RangeError(`there is no flow ${flow}`);
     const found = JSON.parse((await this.#visit(visit, options)) ?? '{}') as { segments: RawSegment[]; truncated: boolean };
     const octets = this.#raw.takeFollowed();
@@ -285,7 +297,7 @@ export class Capture implements CaptureApi {
   }
 
   async *#exported(kind: ExportKind, selection: number): AsyncGenerator<Uint8Array, void, void> {
-    await Promise.all([this.#name(), packetPart.load()]);
+    await Promise.all([this.#name(), this.#answering()]);
     const table = { 'flows-csv': true, 'flows-jsonl': false, 'sessions-csv': true, 'sessions-jsonl': false }[kind as string];
     if (table !== undefined) {
       yield kind.startsWith('flows') ? this.#raw.printFlows(table, selection) : new TextEncoder().encode(table ? this.#raw.sessionsCsv() : this.#raw.sessions(false));
@@ -344,11 +356,11 @@ export class Capture implements CaptureApi {
   }
 
   async complete(text: string, cursor: number = text.length): Promise<Completion[]> {
-    await packetPart.load();
-    return JSON.parse(this.#raw.complete(text, cursor)) as Completion[];
+    return JSON.parse((await this.#answering()).complete(text, cursor)) as Completion[];
   }
 
   async check(text: string): Promise<FilterError | undefined> {
+    await this.#answering();
     return checkFilter(text);
   }
 

@@ -60,8 +60,7 @@ export async function summarise(source: Source, options: PassOptions = {}): Prom
   try {
     const damage = await drain(engine, source, options);
     const summary: Summary = { packets: engine.raw.taken(), sessions: engine.sessions() };
-    const flowCounters = engine.flowCounters();
-    if (flowCounters) Object.assign(summary, { flows: engine.flows(), flowCounters: engine.flowCounters() });
+    if (options.flows) Object.assign(summary, { flows: engine.flows(), flowCounters: engine.flowCounters() });
     if (damage) summary.damage = damage;
     return summary;
   } finally {

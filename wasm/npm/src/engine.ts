@@ -1,5 +1,5 @@
 /** One decoder with its options set, fed with chunks. What is pushed and pulled above is built on it. */
-import type { RawDecoder } from './bindings.js';
+import type { RawDecoder } from './bindings-decode.js';
 import { type Batch, view } from './columns.js';
 import { CaptureError, FilterError, MirrorscopeError } from './errors.js';
 import { memory } from './module.js';

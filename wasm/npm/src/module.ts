@@ -6,7 +6,7 @@ import { MirrorscopeError, NotInitialisedError } from './errors.js';
 export type ModuleSource = WebAssembly.Module | BufferSource | URL | string | Response;
 
 /** The files of the parts. */
-export type ModuleFile = 'mirrorscope.wasm' | 'capture.wasm' | 'packet.wasm' | 'reports.wasm';
+export type ModuleFile = 'mirrorscope.wasm' | 'decode.wasm' | 'capture.wasm' | 'packet.wasm' | 'reports.wasm';
 
 type Source = ModuleSource | Promise<ModuleSource>;
 
@@ -38,19 +38,19 @@ export function memory(): WebAssembly.Memory {
 /** A part that is loaded when it is first asked for. */
 export class Part<Bindings> {
   readonly #file: ModuleFile;
-  readonly #hint: string;
-  readonly #before: Part<unknown> | undefined;
+  readonly #call: string;
+  readonly #before: readonly Part<unknown>[];
   readonly #bindings: () => Bindings | Promise<Bindings>;
   #loading: Promise<Bindings> | undefined;
   loaded: Bindings | undefined;
 
   /**
-   * @param hint what to do where nobody knows where the part lies
-   * @param before the part that this one needs
+   * @param call the beginning of the call that says where the part lies, where nobody knows it
+   * @param before the parts that this one needs
    */
-  constructor(file: ModuleFile, hint: string, before: Part<unknown> | undefined, bindings: () => Bindings | Promise<Bindings>) {
+  constructor(file: ModuleFile, call: string, before: readonly Part<unknown>[], bindings: () => Bindings | Promise<Bindings>) {
     this.#file = file;
-    this.#hint = hint;
+    this.#call = call;
     this.#before = before;
     this.#bindings = bindings;
   }
@@ -67,8 +67,8 @@ export class Part<Bindings> {
 
   async #load(source: Source | undefined): Promise<Bindings> {
     const from = source ?? brought[this.#file] ?? standard?.(this.#file);
-    if (from === undefined) throw new NotInitialisedError(`nobody said where ${this.#file} lies`, this.#hint);
-    const [bindings, module] = await Promise.all([this.#bindings(), compiled(from), this.#before?.load()]);
+    if (from === undefined) throw new NotInitialisedError(`nobody said where ${this.#file} lies`, `await ${this.#call}source of mirrorscope/${this.#file})`);
+    const [bindings, module] = await Promise.all([this.#bindings(), compiled(from), ...this.#before.map((part) => part.load())]);
     if (!this.loaded) {
       const instance = await WebAssembly.instantiate(module, imports());
       if (!this.loaded) add(instance);

@@ -2,6 +2,6 @@
 import { read } from './files.js';
 import { initSync } from './runtime.js';
 
-initSync(read('mirrorscope.wasm'));
+initSync(read('mirrorscope.wasm'), read('decode.wasm'));
 
 export * from './api.js';

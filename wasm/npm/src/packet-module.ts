@@ -1,13 +1,14 @@
-/** The part that tells of one packet or flow, and prints for people: loaded when it is first asked for. */
+/** The part that answers questions about packets, flows and sessions, and prints for people: loaded when first asked. */
 import { capturePart } from './capture-module.js';
 import { type ModuleSource, Part } from './module.js';
+import { decoder } from './runtime.js';
 
 export const packetPart = new Part<typeof import('./bindings-packet.js')>(
-  'packet.wasm', 'await initPacket(source of mirrorscope/packet.wasm)', capturePart, () => import('./bindings-packet.js'),
+  'packet.wasm', 'initPacket(', [decoder, capturePart], () => import('./bindings-packet.js'),
 );
 
 /**
- * Makes `dissect`, `completeFilter`, text and CSV ready, which otherwise happens at their first call.
+ * Makes `dissect`, `completeFilter`, the questions of `Capture`, text and CSV ready, which otherwise happens at their first call.
  *
  * @param source where `packet.wasm` comes from; only the entry `mirrorscope/slim` needs it
  */

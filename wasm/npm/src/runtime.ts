@@ -1,28 +1,33 @@
-/** The part that decodes: `mirrorscope.wasm`. */
-import { checkFilter, formatAddress, RawDecoder, version as versionOf } from './bindings.js';
+/** The parts that every program needs: what all use, and what passes over captures. */
+import { formatAddress, version as versionOf } from './bindings.js';
+import { checkFilter, RawDecoder } from './bindings-decode.js';
 import { NotInitialisedError } from './errors.js';
 import { type ModuleSource, Part } from './module.js';
 
-const bindings = { RawDecoder, checkFilter, formatAddress, version: versionOf };
+/** What they export, once this file's imports are there. */
+const bindings = () => ({ RawDecoder, checkFilter, formatAddress, version: versionOf });
+export type Bindings = ReturnType<typeof bindings>;
 
-/** What it exports. */
-export type Bindings = typeof bindings;
+export const common = new Part('mirrorscope.wasm', 'init(', [], () => true);
+export const decoder = new Part<Bindings>('decode.wasm', 'init(…, ', [common], bindings);
 
-export const decoder = new Part<Bindings>('mirrorscope.wasm', 'await init(module, octets or address)', undefined, () => bindings);
+type Source = ModuleSource | Promise<ModuleSource>;
 
 /**
  * Makes the decoder ready. Needed once, before anything else; further calls are free. Node, Deno, Bun and workerd are
  * ready on import.
  *
- * @param source where the module comes from; only the entry `mirrorscope/slim` needs it
+ * @param source where `mirrorscope.wasm` comes from; only the entry `mirrorscope/slim` needs it
+ * @param decode where `decode.wasm` comes from
  */
-export async function init(source?: ModuleSource | Promise<ModuleSource>): Promise<void> {
-  await decoder.load(source);
+export async function init(source?: Source, decode?: Source): Promise<void> {
+  await Promise.all([common.load(source), decoder.load(decode)]);
 }
 
-/** Makes the decoder ready at once, from a compiled module or its octets. */
-export function initSync(source: WebAssembly.Module | BufferSource): void {
-  decoder.loadSync(bindings, source);
+/** Makes the decoder ready at once, from its two compiled modules or their octets. */
+export function initSync(source: WebAssembly.Module | BufferSource, decode: WebAssembly.Module | BufferSource): void {
+  common.loadSync(true, source);
+  decoder.loadSync(bindings(), decode);
 }
 
 /** Whether the decoder can be used. */

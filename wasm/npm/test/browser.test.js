@@ -163,11 +163,12 @@ for (const [name, build] of Object.entries(COPYING)) {
     const page = await open(t);
     if (!page) return;
     const folder = name.toLowerCase();
-    const code = program(PROGRAM, { where: `'/${folder}/mirrorscope.wasm'` }).replace("'mirrorscope'", "'mirrorscope/slim'");
-    const parts = `import { init as begin, initCapture } from 'mirrorscope/slim';\nawait begin('/${folder}/mirrorscope.wasm');\nawait initCapture('/${folder}/capture.wasm');\n`;
+    const [first, decode] = ['mirrorscope.wasm', 'decode.wasm'].map((file) => `'/${folder}/${file}'`);
+    const code = program(PROGRAM, { where: `${first}, ${decode}` }).replace("'mirrorscope'", "'mirrorscope/slim'");
+    const parts = `import { init as begin, initCapture, initPacket } from 'mirrorscope/slim';\nawait begin(${first}, ${decode});\nawait initCapture('/${folder}/capture.wasm');\nawait initPacket('/${folder}/packet.wasm');\n`;
     installed.write('slim.js', parts + code);
     mkdirSync(installed.path(folder), { recursive: true });
-    for (const file of ['mirrorscope.wasm', 'capture.wasm']) copyFileSync(installed.path(`node_modules/mirrorscope/dist/${file}`), installed.path(`${folder}/${file}`));
+    for (const file of ['mirrorscope.wasm', 'decode.wasm', 'capture.wasm', 'packet.wasm']) copyFileSync(installed.path(`node_modules/mirrorscope/dist/${file}`), installed.path(`${folder}/${file}`));
     if (!(await build(t))) return;
     html(`${folder}.html`, `<script type="module" src="${folder}/main.js"></script>`);
     assert.equal(await title(page, `${origin()}/${folder}.html`), EXPECTED);

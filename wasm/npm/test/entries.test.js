@@ -37,13 +37,13 @@ test('slim waits for the module and says so', () => {
     await initPacket(octets('packet.wasm'));
     console.log((await dissect(new Uint8Array(14))).layers[0].key);`;
   const expected = 'NOT_INITIALISED\ntrue\nNOT_INITIALISED\neth';
-  assert.equal(fresh(code(`await init(octets('mirrorscope.wasm')); await init();`)), expected);
-  assert.equal(fresh(code(`initSync(octets('mirrorscope.wasm'));`)), expected);
-  assert.equal(fresh(code(`await init(new WebAssembly.Module(octets('mirrorscope.wasm')));`)), expected);
+  assert.equal(fresh(code(`await init(octets('mirrorscope.wasm'), octets('decode.wasm')); await init();`)), expected);
+  assert.equal(fresh(code(`initSync(octets('mirrorscope.wasm'), octets('decode.wasm'));`)), expected);
+  assert.equal(fresh(code(`await init(...['mirrorscope.wasm', 'decode.wasm'].map((name) => new WebAssembly.Module(octets(name))));`)), expected);
 });
 
 test('the modules need nothing from an operating system and name no folder of their builder', () => {
-  for (const name of ['mirrorscope.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm']) {
+  for (const name of ['mirrorscope.wasm', 'decode.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm']) {
     const octets = readFileSync(new URL(name, DIST));
     const imports = WebAssembly.Module.imports(new WebAssembly.Module(octets));
     assert.deepEqual(imports.filter(({ module }) => module === 'env' || module.startsWith('wasi')), [], name);

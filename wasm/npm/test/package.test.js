@@ -62,7 +62,7 @@ export default {
     absWorkingDir: installed.folder, entryPoints: ['service.js'], bundle: true, write: false, format: 'esm',
     target: 'es2022', conditions: ['workerd'], external: ['*.wasm'], logLevel: 'silent',
   });
-  const wasm = ['mirrorscope.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm'];
+  const wasm = ['mirrorscope.wasm', 'decode.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm'];
   const runtime = new workerd.Miniflare({
     compatibilityDate: '2025-07-01',
     modules: [

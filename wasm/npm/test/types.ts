@@ -14,8 +14,8 @@ declare const blob: Blob;
 
 export async function program(): Promise<void> {
   await init();
-  await initSlim(new URL('https://example.com/mirrorscope.wasm'));
-  initSync(new Uint8Array());
+  await initSlim(new URL('https://example.com/mirrorscope.wasm'), '/decode.wasm');
+  initSync(new Uint8Array(), new Uint8Array());
   const sources: Source[] = [response, blob, new ArrayBuffer(1), new Uint8Array(1), [new Uint8Array(1)], { size: 1, read: () => new Uint8Array(1) }];
   for await (const batch of decode(sources[0]!, { filter: 'tcp', batchLength: 10, views: true })) {
     same<typeof batch, Batch>();
