@@ -57,20 +57,15 @@ impl Index {
         let (mut passed, mut open) =
             (BitsBuilder::new(self.columns.first()), BitsBuilder::new(self.columns.first()));
         for (_, chunk) in self.columns.chunks() {
-            for (group, classes) in chunk.class.chunks(WORD).enumerate() {
-                let (mut yes, mut read) = (0, 0);
-                for (bit, class) in classes.iter().enumerate() {
-                    let mut verdict = verdicts.get(*class as usize).copied().unwrap_or(READ);
-                    if verdict >= FIRST_REST {
-                        let asked = rests.get_mut(usize::from(verdict - FIRST_REST));
-                        verdict = asked.map_or(READ, |asked| asked.ask(chunk, group * WORD + bit));
-                    }
-                    yes |= u64::from(verdict == YES) << bit;
-                    read |= u64::from(verdict == READ) << bit;
+            let verdict = |class: u32, row: usize| {
+                let verdict = verdicts.get(class as usize).copied().unwrap_or(READ);
+                if verdict < FIRST_REST {
+                    return verdict;
                 }
-                passed.push_word(yes, classes.len());
-                open.push_word(read, classes.len());
-            }
+                let asked = rests.get_mut(usize::from(verdict - FIRST_REST));
+                asked.map_or(READ, |asked| asked.ask(chunk, row))
+            };
+            judge(chunk, verdict, &mut passed, &mut open);
         }
         Judged { passed: self.within(passed), open: self.within(open) }
     }
@@ -99,12 +94,7 @@ impl Index {
     pub(crate) fn select_rows(&self, is_chosen: impl Fn(&Chunk, usize) -> bool) -> Bits {
         let mut bits = BitsBuilder::new(self.columns.first());
         for (_, chunk) in self.columns.chunks() {
-            for group in (0..chunk.rows()).step_by(WORD) {
-                let len = WORD.min(chunk.rows() - group);
-                let chosen =
-                    (0..len).fold(0, |word, bit| word | u64::from(is_chosen(chunk, group + bit)) << bit);
-                bits.push_word(chosen, len);
-            }
+            choose(chunk, &is_chosen, &mut bits);
         }
         self.within(bits)
     }
@@ -131,6 +121,36 @@ impl Index {
             }
         });
         (verdicts.collect(), rests)
+    }
+}
+
+/// Says of each row of a chunk what `verdict` says of its class and place. Not inline, as `choose`: an engine puts better
+/// code in a function's place only when it is called again, and ten million rows in one call would run with the first.
+#[inline(never)]
+fn judge(
+    chunk: &Chunk,
+    mut verdict: impl FnMut(u32, usize) -> Verdict,
+    passed: &mut BitsBuilder,
+    open: &mut BitsBuilder,
+) {
+    for (group, classes) in chunk.class.chunks(WORD).enumerate() {
+        let (mut yes, mut read) = (0, 0);
+        for (bit, class) in classes.iter().enumerate() {
+            let verdict = verdict(*class, group * WORD + bit);
+            yes |= u64::from(verdict == YES) << bit;
+            read |= u64::from(verdict == READ) << bit;
+        }
+        passed.push_word(yes, classes.len());
+        open.push_word(read, classes.len());
+    }
+}
+
+#[inline(never)]
+fn choose(chunk: &Chunk, is_chosen: &impl Fn(&Chunk, usize) -> bool, bits: &mut BitsBuilder) {
+    for group in (0..chunk.rows()).step_by(WORD) {
+        let len = WORD.min(chunk.rows() - group);
+        let chosen = (0..len).fold(0, |word, bit| word | u64::from(is_chosen(chunk, group + bit)) << bit);
+        bits.push_word(chosen, len);
     }
 }
 
