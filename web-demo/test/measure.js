@@ -62,6 +62,23 @@ async function run(browser, url) {
   return { rows: marks.rows - marks.dropped, read: marks.read - marks.dropped, longest: Math.max(0, ...marks.tasks), draw, filter, row, heap: memory / 2 ** 20 };
 }
 
+/** From Escape, soon after the first rows, to the word that reading was stopped; nothing where it was read whole by then. */
+async function stop(browser, url) {
+  const { context, page } = await open(browser, `${url}#tab=packets`);
+  await readAhead(page);
+  await page.setInputFiles('.drop input', file);
+  await page.waitForSelector('.grid-row:not([hidden]):not(.waiting)');
+  const took = await page.evaluate(async () => {
+    const says = (word) => document.querySelector('.status').textContent.includes(word);
+    const begin = performance.now();
+    document.querySelector('[role=grid]').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
+    while (!says('Stopped at') && !says('Read whole')) await new Promise((resolve) => setTimeout(resolve, 1));
+    return says('Stopped at') ? performance.now() - begin : NaN;
+  });
+  await context.close();
+  return { stop: took };
+}
+
 /** The longest task of the page's main thread, in milliseconds of the processor. */
 function longestTask(events) {
   const threads = events.filter(({ name, args }) => name === 'thread_name' && args.name === 'CrRendererMain');
@@ -103,7 +120,7 @@ async function timed(page, text) {
 const server = await serve();
 const browser = await launch();
 const runs = [];
-for (let count = 0; count < RUNS; count += 1) runs.push({ ...(await run(browser, server.url)), ...(await traced(browser, server.url)) });
+for (let count = 0; count < RUNS; count += 1) runs.push({ ...(await run(browser, server.url)), ...(await traced(browser, server.url)), ...(await stop(browser, server.url)) });
 await browser.close();
 await server.close();
 
@@ -116,6 +133,7 @@ for (const [name, what] of Object.entries({
   draw: 'script of a frame while scrolling, ms (median)',
   filter: 'last key of a filter to its count, ms (40 of it wait for another key)',
   row: 'key to layers and octets, ms',
+  stop: 'Escape to reading stopped, ms (NaN: it was read whole before)',
   heap: 'heap of the main thread, MiB',
 })) {
   const values = runs.map((run) => run[name]);
