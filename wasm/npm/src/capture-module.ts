@@ -6,7 +6,7 @@ import { common } from './runtime.js';
 export type CaptureBindings = typeof import('./bindings-capture.js');
 
 export const capturePart = new Part<CaptureBindings>(
-  'capture.wasm', 'initCapture(', [common], () => import('./bindings-capture.js'),
+  'capture.wasm', 'initCapture(', 'rawcapture_new', [common], () => import('./bindings-capture.js'),
 );
 
 /**

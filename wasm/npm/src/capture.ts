@@ -3,7 +3,7 @@ import './api.js';
 import { type AwsJson, type AwsReport, explain, lint, namesOf, type Suggestion, suggest } from './aws.js';
 import type { RawCapture } from './bindings-capture.js';
 import { capturePart } from './capture-module.js';
-import { FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';
+import { disposed, FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';
 import { print } from './decode.js';
 import { checkFilter } from './filter.js';
 import { Kept } from './kept.js';
@@ -25,11 +25,14 @@ const LIVE_PACKETS = 100_000;
 /** Octets of one flow that `follow` gives, where nothing else is asked for. */
 const FOLLOW_LEN = 1024 * 1024;
 
+/** The last number of a selection: those of other captures are not taken for one's own. */
+let lastSelection = 0;
+
 interface Selected { id: number; count: number; read: number; visit?: number; error?: string }
 
 /** An indexed capture. Give it back with `dispose()` or `using`. */
 export class Capture implements CaptureApi {
-  readonly #raw: RawCapture;
+  readonly #held: RawCapture;
   readonly #loader: Loader;
   readonly #options: CaptureOptions;
   readonly #live: Kept | undefined;
@@ -39,8 +42,8 @@ export class Capture implements CaptureApi {
   #named = 0;
   /** Selections of the problems that were told last. */
   readonly #problems: number[] = [];
-  /** Numbers of the selections that are still there. */
-  readonly #selections = new Set<number>();
+  /** The selections that are still there: their numbers in the module, by ours. */
+  readonly #selections = new Map<number, number>();
   readonly loaded: Promise<void>;
 
   private constructor(sources: Source[], options: CaptureOptions) {
@@ -48,9 +51,9 @@ export class Capture implements CaptureApi {
     const seed = crypto.getRandomValues(new BigUint64Array(1))[0] ?? 0n;
     const bindings = capturePart.loaded;
     if (!bindings) throw new NotInitialisedError('captures need the part with the index', 'await initCapture()');
-    this.#raw = new bindings.RawCapture(maxPackets, live, seed);
+    this.#held = new bindings.RawCapture(maxPackets, live, seed);
     this.#options = options;
-    this.#loader = new Loader(this.#raw, memory());
+    this.#loader = new Loader(this.#held, memory());
     this.#raw.setPorts(Uint16Array.from(options.genevePorts ?? [6081]), Uint16Array.from(options.vxlanPorts ?? [4789]));
     const { flows = true, aws = [] } = options;
     if (flows) this.#gatherFlows(flows === true ? {} : flows);
@@ -82,8 +85,12 @@ export class Capture implements CaptureApi {
   /** The capture's module with the part that answers questions. */
   async #answering(): Promise<RawCapture> {
     await packetPart.load();
-    if (this.#disposed) throw new MirrorscopeError('DISPOSED', 'the capture was given back', 'open it again');
     return this.#raw;
+  }
+
+  get #raw(): RawCapture {
+    if (this.#disposed) throw disposed('capture');
+    return this.#held;
   }
 
   #gatherFlows(options: FlowOptions): void {
@@ -104,13 +111,14 @@ export class Capture implements CaptureApi {
   }
 
   async select(expr: string, { fromNs, toNs, within, ...options }: SelectOptions = {}): Promise<Selection> {
+    options.signal?.throwIfAborted();
     let selection = await this.#select(expr, options);
     const narrow = (text: string): void => {
       this.release(selection);
       selection = { ...this.#selection(text, expr), packetsRead: selection.packetsRead };
     };
-    if (within) narrow(this.#raw.selectBoth(selection.id, this.#id(within)));
-    if (fromNs !== undefined || toNs !== undefined) narrow(this.#raw.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, selection.id));
+    if (within) narrow(this.#raw.selectBoth(this.#id(selection), this.#id(within)));
+    if (fromNs !== undefined || toNs !== undefined) narrow(this.#raw.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, this.#id(selection)));
     return selection;
   }
 
@@ -119,8 +127,8 @@ export class Capture implements CaptureApi {
     const packetCount = this.packetCount;
     const selected = JSON.parse(raw.select(expr)) as Selected;
     if (selected.error !== undefined) throw filterError(selected.error);
-    const { id, read, visit } = selected;
-    this.#selections.add(id);
+    const { read, visit } = selected;
+    const id = this.#keep(selected.id);
     if (visit === undefined) return { id, count: selected.count, expr, packetCount, packetsRead: 0 };
     const found = await this.#visit(visit, options, read);
     return { id, count: (JSON.parse(found ?? '{}') as Selected).count, expr, packetCount, packetsRead: read };
@@ -137,8 +145,13 @@ export class Capture implements CaptureApi {
 
   #selection(text: string, expr: string): Selection {
     const { id, count } = JSON.parse(text) as Selected;
-    this.#selections.add(id);
-    return { id, count, expr, packetCount: this.packetCount, packetsRead: 0 };
+    return { id: this.#keep(id), count, expr, packetCount: this.packetCount, packetsRead: 0 };
+  }
+
+  #keep(id: number): number {
+    lastSelection += 1;
+    this.#selections.set(lastSelection, id);
+    return lastSelection;
   }
 
   release(selection: Selection): void {
@@ -146,14 +159,18 @@ export class Capture implements CaptureApi {
   }
 
   #release(id: number): void {
-    if (!this.#disposed && this.#selections.delete(id)) this.#raw.release(id);
+    const known = this.#selections.get(id);
+    if (known === undefined || this.#disposed) return;
+    this.#selections.delete(id);
+    this.#raw.release(known);
   }
 
   /** The number of a selection that is still there; that of all packets without one. */
   #id(selection: Selection | undefined): number {
     if (!selection) return 0;
-    if (!this.#selections.has(selection.id)) throw new MirrorscopeError('RELEASED', 'this selection was released, or is none of this capture', 'select again');
-    return selection.id;
+    const known = this.#selections.get(selection.id);
+    if (known === undefined) throw new MirrorscopeError('RELEASED', 'this selection was released, or is none of this capture', 'select again');
+    return known;
   }
 
   async rows({ selection, from, count }: { selection?: Selection | undefined; from: number; count: number }): Promise<Row[]> {
@@ -243,9 +260,9 @@ export class Capture implements CaptureApi {
     this.#problems.splice(0).forEach((id) => this.#release(id));
     const found = JSON.parse(raw.problems()) as { kind: Problem['kind']; count: number; flows?: number; id: number }[];
     const damage = this.damage.map(({ error }): Problem => ({ kind: 'damage', count: 1, message: error.message }));
-    this.#problems.push(...found.map(({ id }) => id));
-    found.forEach(({ id }) => this.#selections.add(id));
-    return [...damage, ...found.map(({ kind, count, flows, id }): Problem => {
+    return [...damage, ...found.map(({ kind, count, flows, id: known }): Problem => {
+      const id = this.#keep(known);
+      this.#problems.push(id);
       const expr = kind === 'truncated' ? 'truncated' : '';
       const selection = { id, count, expr, packetCount: this.packetCount, packetsRead: 0 };
       return { kind, count, message: MEANING[kind], selection, ...(flows !== undefined && { flows }), ...(expr && { expr }) };
@@ -377,7 +394,8 @@ export class Capture implements CaptureApi {
   }
 
   #visited(): Visited {
-    return { raw: this.#raw, memory: memory(), octets: this.#loader.octets };
+    const raw = (): RawCapture => this.#raw;
+    return { raw, memory: memory(), octets: this.#loader.octets };
   }
 
   /** Runs a visit to its end and returns what it found. */
@@ -400,7 +418,7 @@ export class Capture implements CaptureApi {
     this.#disposed = true;
     this.#loader.stop();
     // Whoever is in the middle of reading must find its way out first.
-    void this.loaded.then(() => this.#raw.free());
+    void this.loaded.then(() => this.#held.free());
   }
 
   [Symbol.dispose](): void {

@@ -1,7 +1,7 @@
 /** One decoder with its options set, fed with chunks. What is pushed and pulled above is built on it. */
 import type { RawDecoder } from './bindings-decode.js';
 import { type Batch, view } from './columns.js';
-import { CaptureError, FilterError, MirrorscopeError } from './errors.js';
+import { CaptureError, disposed, FilterError, MirrorscopeError } from './errors.js';
 import { memory } from './module.js';
 import { ready } from './runtime.js';
 import { asOctets } from './sources.js';
@@ -14,19 +14,24 @@ const HUNGRY = 0;
 
 /** A pass over a capture: chunks in, and each time something is to be taken, a pause. */
 export class Engine {
-  readonly raw: RawDecoder;
+  #raw: RawDecoder | undefined;
   done = false;
   readonly #memory = memory();
   #seen: SessionId[] = [];
   #addresses: Uint32Array | undefined;
 
   constructor(options: DecodeOptions) {
-    const raw = (this.raw = new (ready().RawDecoder)());
+    const raw = (this.#raw = new (ready().RawDecoder)());
     const { filter, skip = 0, count, genevePorts = [6081], vxlanPorts = [4789], flows } = options;
     raw.setPorts(Uint16Array.from(genevePorts), Uint16Array.from(vxlanPorts));
     raw.setRange(skip, count);
     if (filter) this.#check(raw.setFilter(filter));
     if (flows) this.#gatherFlows(flows === true ? {} : flows);
+  }
+
+  get raw(): RawDecoder {
+    if (!this.#raw) throw disposed('decoder');
+    return this.#raw;
   }
 
   /** Throws the error that the module returned as text, if it did, and gives the decoder back. */
@@ -76,7 +81,8 @@ export class Engine {
   }
 
   free(): void {
-    this.raw.free();
+    this.#raw?.free();
+    this.#raw = undefined;
   }
 
   #gatherFlows(options: FlowOptions): void {

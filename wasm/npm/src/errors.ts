@@ -16,6 +16,11 @@ export class MirrorscopeError extends Error {
   }
 }
 
+/** What a decoder or capture says after `dispose()`. */
+export function disposed(what: string): MirrorscopeError {
+  return new MirrorscopeError('DISPOSED', `the ${what} was given back`, 'open another one');
+}
+
 /** The decoder was used before it was loaded. */
 export class NotInitialisedError extends MirrorscopeError {
   constructor(message: string, hint = 'await init()') {

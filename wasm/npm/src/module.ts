@@ -39,6 +39,7 @@ export function memory(): WebAssembly.Memory {
 export class Part<Bindings> {
   readonly #file: ModuleFile;
   readonly #call: string;
+  readonly #proof: string;
   readonly #before: readonly Part<unknown>[];
   readonly #bindings: () => Bindings | Promise<Bindings>;
   #loading: Promise<Bindings> | undefined;
@@ -46,11 +47,13 @@ export class Part<Bindings> {
 
   /**
    * @param call the beginning of the call that says where the part lies, where nobody knows it
+   * @param proof an export by which the module is known
    * @param before the parts that this one needs
    */
-  constructor(file: ModuleFile, call: string, before: readonly Part<unknown>[], bindings: () => Bindings | Promise<Bindings>) {
+  constructor(file: ModuleFile, call: string, proof: string, before: readonly Part<unknown>[], bindings: () => Bindings | Promise<Bindings>) {
     this.#file = file;
     this.#call = call;
+    this.#proof = proof;
     this.#before = before;
     this.#bindings = bindings;
   }
@@ -70,7 +73,7 @@ export class Part<Bindings> {
     if (from === undefined) throw new NotInitialisedError(`nobody said where ${this.#file} lies`, `await ${this.#call}source of mirrorscope/${this.#file})`);
     const [bindings, module] = await Promise.all([this.#bindings(), compiled(from), ...this.#before.map((part) => part.load())]);
     if (!this.loaded) {
-      const instance = await WebAssembly.instantiate(module, imports());
+      const instance = await WebAssembly.instantiate(this.#checked(module), imports()).catch(this.#refuse);
       if (!this.loaded) add(instance);
     }
     return (this.loaded = bindings);
@@ -80,9 +83,23 @@ export class Part<Bindings> {
   loadSync(bindings: Bindings, source: WebAssembly.Module | BufferSource): void {
     if (this.loaded) return;
     const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
-    add(new WebAssembly.Instance(module, imports()));
+    try {
+      add(new WebAssembly.Instance(this.#checked(module), imports()));
+    } catch (error) {
+      this.#refuse(error);
+    }
     this.loaded = bindings;
   }
+
+  #checked(module: WebAssembly.Module): WebAssembly.Module {
+    if (!WebAssembly.Module.exports(module).some(({ name }) => name === this.#proof)) this.#refuse();
+    return module;
+  }
+
+  #refuse = (error?: unknown): never => {
+    if (error !== undefined && !(error instanceof WebAssembly.LinkError)) throw error;
+    throw new MirrorscopeError('MODULE', `this is not ${this.#file} of this package`, `give mirrorscope/${this.#file} of the version that is imported`);
+  };
 }
 
 async function compiled(from: Source): Promise<WebAssembly.Module> {

@@ -4,7 +4,7 @@ import { type ModuleSource, Part } from './module.js';
 import { decoder } from './runtime.js';
 
 export const packetPart = new Part<typeof import('./bindings-packet.js')>(
-  'packet.wasm', 'initPacket(', [decoder, capturePart], () => import('./bindings-packet.js'),
+  'packet.wasm', 'initPacket(', 'setText', [decoder, capturePart], () => import('./bindings-packet.js'),
 );
 
 /**

@@ -5,7 +5,7 @@ import { packetPart } from './packet-module.js';
 type Bindings = typeof import('./bindings-reports.js');
 
 const part = new Part<Bindings>(
-  'reports.wasm', 'initReports(', [packetPart], () => import('./bindings-reports.js'),
+  'reports.wasm', 'initReports(', 'rawinventory_new', [packetPart], () => import('./bindings-reports.js'),
 );
 
 /**

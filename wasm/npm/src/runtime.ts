@@ -8,8 +8,8 @@ import { type ModuleSource, Part } from './module.js';
 const bindings = () => ({ RawDecoder, checkFilter, formatAddress, version: versionOf });
 export type Bindings = ReturnType<typeof bindings>;
 
-export const common = new Part('mirrorscope.wasm', 'init(', [], () => true);
-export const decoder = new Part<Bindings>('decode.wasm', 'init(…, ', [common], bindings);
+export const common = new Part('mirrorscope.wasm', 'init(', 'memory', [], () => true);
+export const decoder = new Part<Bindings>('decode.wasm', 'init(…, ', 'rawdecoder_new', [common], bindings);
 
 type Source = ModuleSource | Promise<ModuleSource>;
 

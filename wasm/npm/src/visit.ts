@@ -8,22 +8,23 @@ type Window = Promise<Uint8Array[]> | undefined;
 
 /** A capture, its module's memory, and where its octets are read. */
 export interface Visited {
-  readonly raw: RawCapture;
+  /** Throws where the capture was given back meanwhile. */
+  readonly raw: () => RawCapture;
   readonly memory: WebAssembly.Memory;
   readonly octets: RandomAccess[];
 }
 
 /** Runs a visit; yields the number of packets of each window. The caller ends the visit. */
 export async function* run({ raw, memory, octets }: Visited, visit: number, signal?: AbortSignal): AsyncGenerator<number, void, void> {
-  let next = read(raw, visit, octets);
+  let next = read(raw(), visit, octets);
   for (let parts = await next; parts; parts = await next) {
     signal?.throwIfAborted();
-    next = read(raw, visit, octets);
+    next = read(raw(), visit, octets);
     // Nobody may be waiting for it when the work before it fails.
     next?.catch(() => {});
-    write(raw, memory, visit, parts);
-    yield raw.run(visit);
-    if (raw.isSatisfied(visit)) return;
+    write(raw(), memory, visit, parts);
+    yield raw().run(visit);
+    if (raw().isSatisfied(visit)) return;
   }
 }
 

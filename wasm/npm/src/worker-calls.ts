@@ -1,7 +1,7 @@
 /** What runs inside the worker: the same functions, asked for by message. One message of a call carries one batch. */
 import './api.js';
 import { decode, print, summarise, type Summary } from './decode.js';
-import { flat, MirrorscopeError } from './errors.js';
+import { disposed, flat } from './errors.js';
 import { type AwsJson, type AwsReport, explain, suggest } from './aws.js';
 import { Capture } from './capture.js';
 import type { CaptureProgress, ReadOptions } from './capture-types.js';
@@ -111,7 +111,7 @@ function state(capture: Capture, progress: CaptureProgress | undefined): OpenSta
 
 function captureOf(id: number): Capture {
   const capture = captures.get(id);
-  if (!capture) throw new MirrorscopeError('DISPOSED', 'the capture was given back', 'open it again');
+  if (!capture) throw disposed('capture');
   return capture;
 }
 

@@ -159,7 +159,7 @@ export class MirrorscopeWorker {
     const stop = (): void => wake();
     signal?.addEventListener('abort', stop);
     try {
-      this.#send({ id, call, modules: this.#modules });
+      this.#send({ id, call, modules: this.#modules }, streamsOf(call));
       for (;;) {
         while (answers.length === 0 && !signal?.aborted) await new Promise<void>((resolve) => (wake = resolve));
         signal?.throwIfAborted();
@@ -177,8 +177,14 @@ export class MirrorscopeWorker {
     }
   }
 
-  #send(request: Request): void {
-    this.#worker.postMessage(request);
+  #send(request: Request, streams: ReadableStream[] = []): void {
+    const worker = this.#worker as unknown as { postMessage(message: unknown, transfer: Transferable[]): void };
+    try {
+      worker.postMessage(request, streams);
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      throw new MirrorscopeError('SOURCE', `this cannot be sent to a worker: ${why}`, 'give a Blob, an ArrayBuffer or octets');
+    }
   }
 
   /** Ends the worker at once. */
@@ -197,6 +203,12 @@ async function standardWorker(): Promise<WorkerLike> {
   const threads = process.getBuiltinModule('node:worker_threads');
   // Written so that no bundler takes it for a part of a page.
   return new threads.Worker(new URL(import.meta.url.replace(/[^/]*$/, 'worker-node.js'))) as unknown as WorkerLike;
+}
+
+/** The streams of a call, which are handed over to the worker. */
+function streamsOf(call: Call): ReadableStream[] {
+  const sources = 'source' in call ? [call.source] : 'sources' in call ? call.sources : [];
+  return sources.filter((source) => source instanceof ReadableStream);
 }
 
 function sendable<T extends PassOptions>({ signal: _, onProgress: __, ...rest }: T): Sendable<T> {

@@ -43,6 +43,32 @@ test('a selection that was released is an error and never the whole capture', as
   });
 });
 
+test('a selection of another capture is refused, and one that nobody waits for is not made', async () => {
+  await using_(await Capture.open(PING), async (capture) => {
+    await using_(await Capture.open(SSM), async (other) => {
+      await capture.select('tcp');
+      const selection = await other.select('tcp');
+      await assert.rejects(capture.rows({ selection, from: 0, count: 5 }), { code: 'RELEASED' });
+      assert.equal((await other.rows({ selection, from: 0, count: 1 })).length, 1);
+    });
+    await assert.rejects(capture.select('tcp', { signal: AbortSignal.abort() }), { name: 'AbortError' });
+  });
+});
+
+test('a capture that was given back says so to every question, also to one that was asked before', async () => {
+  const capture = await Capture.open(PING);
+  const asked = capture.select('tcp[13] & 1 != 0');
+  capture.dispose();
+  capture.dispose();
+  const refused = { name: 'MirrorscopeError', code: 'DISPOSED' };
+  await assert.rejects(asked, refused);
+  for (const question of ['overview', 'sessions', 'problems', 'flows', 'flowCounters']) await assert.rejects(capture[question](), refused, question);
+  await assert.rejects(capture.rows({ from: 0, count: 1 }), refused);
+  await assert.rejects(capture.packet(0), refused);
+  await assert.rejects(capture.select('tcp'), refused);
+  await assert.rejects(text(capture.export('jsonl')), refused);
+});
+
 test('a source that cannot be read is damage beside the others, wherever it stands', async () => {
   const gone = { size: 10, async read() { throw new Error('gone'); } };
   for (const sources of [[gone, PING], [PING, gone]]) {

@@ -120,6 +120,15 @@ test('a signal is looked at between the batches of one chunk', async () => {
   assert.equal(packets, 5);
 });
 
+test('a decoder that was given back says so, and can be given back again', () => {
+  const decoder = new Decoder();
+  decoder.push(PING);
+  decoder.dispose();
+  decoder.dispose();
+  const refused = { name: 'MirrorscopeError', code: 'DISPOSED' };
+  for (const use of [() => decoder.push(PING), () => decoder.finish(), () => decoder.sessions(), () => decoder.packets, () => decoder.damage]) assert.throws(use, refused);
+});
+
 test('octets may come as an array buffer, and what is no text is refused', () => {
   const decoder = new Decoder();
   decoder.push(PING.slice().buffer);

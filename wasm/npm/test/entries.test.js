@@ -42,6 +42,21 @@ test('slim waits for the module and says so', () => {
   assert.equal(fresh(code(`await init(...['mirrorscope.wasm', 'decode.wasm'].map((name) => new WebAssembly.Module(octets(name))));`)), expected);
 });
 
+test('a module that is not the one that was asked for is refused, and the right one is taken afterwards', () => {
+  const expected = ['MODULE', 'MODULE', 'MODULE', '63'].join('\n');
+  assert.equal(fresh(`
+    import { Capture, init, initCapture, initPacket, initSync } from 'mirrorscope/slim';
+    import { readFileSync } from 'node:fs';
+    const octets = (name) => readFileSync(new URL(name, ${JSON.stringify(DIST.href)}));
+    const refused = async (load) => { try { await load() } catch (error) { console.log(error.code) } };
+    await refused(() => initSync(octets('capture.wasm'), octets('decode.wasm')));
+    await init(octets('mirrorscope.wasm'), octets('decode.wasm'));
+    await refused(() => initCapture(octets('mirrorscope.wasm')));
+    await refused(() => initCapture(octets('packet.wasm')));
+    await initCapture(octets('capture.wasm'));
+    console.log((await Capture.open(readFileSync(${JSON.stringify(CAPTURE)}))).packetCount);`), expected);
+});
+
 test('the modules need nothing from an operating system and name no folder of their builder', () => {
   for (const name of ['mirrorscope.wasm', 'decode.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm']) {
     const octets = readFileSync(new URL(name, DIST));

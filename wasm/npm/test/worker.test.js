@@ -25,6 +25,17 @@ test('a worker decodes, prints, counts and fails as the main entry does', async 
   await assert.rejects(() => worker.summarise(PING), { code: 'WORKER' });
 });
 
+test('a stream is handed over to the worker, and what cannot be sent is said', async () => {
+  const worker = await MirrorscopeWorker.start();
+  const counted = async (source) => (await worker.summarise(source)).packets;
+  assert.equal(await counted(new Blob([PING]).stream()), 63);
+  const capture = worker.open([new Blob([PING]).stream(), new Blob([SSM]).stream()]);
+  await capture.loaded;
+  assert.equal(capture.packetCount, 63 + (await summarise(SSM)).packets);
+  await assert.rejects(counted({ read: () => PING }), { name: 'MirrorscopeError', code: 'SOURCE', message: /cannot be sent/ });
+  worker.dispose();
+});
+
 test('a worker that dies in the middle fails what is asked of it, and another one can be started', async () => {
   const dying = new Worker(new URL('../dist/worker-node.js', import.meta.url));
   const client = await MirrorscopeWorker.start({ worker: dying });
