@@ -1,6 +1,9 @@
 /** An answer that follows a question: one at a time is asked, the newest question next, and the last answer stays meanwhile. */
 import { createEffect, createSignal, onCleanup, type Accessor } from 'solid-js';
 
+/** Why a part of the decoder could not be loaded, as the last answer tells: then no view can say anything. */
+export const [unloaded, setUnloaded] = createSignal<Error>();
+
 export interface Latest<A> {
   answer: Accessor<A | undefined>;
   error: Accessor<unknown>;
@@ -34,7 +37,9 @@ export function latest<Q, A>(
         if (isOver || asked.abort.signal.aborted) continue;
         setAnswer(() => value);
         setError(undefined);
+        setUnloaded(undefined);
       } catch (fault) {
+        if ((fault as { code?: string }).code === 'MODULE') setUnloaded(() => fault as Error);
         if (!isOver && !asked.abort.signal.aborted) setError(() => fault);
       }
     }

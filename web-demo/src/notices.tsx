@@ -2,6 +2,7 @@
 import { createSignal, For, Show } from 'solid-js';
 import { FailureNotice } from './failure.js';
 import { number, plain } from './format.js';
+import { unloaded } from './latest.js';
 import { capture, isOther, revision } from './opened.js';
 import { t } from './text/index.js';
 
@@ -27,6 +28,7 @@ export function Notices() {
           <button type="button" class="quiet" onClick={() => setDismissed(capture())}>{t().dismiss}</button>
         </div>
       </Show>
+      <Show when={unloaded()}>{(why) => <div class="notice bad" role="alert"><b>{t().unloaded}</b><p>{plain(why().message)}</p></div>}</Show>
       <FailureNotice />
       <Show when={isOther()}><p class="notice">{t().fingerprintOther}</p></Show>
     </>

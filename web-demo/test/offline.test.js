@@ -90,3 +90,19 @@ test('after one visit it opens and works with the server gone', async () => {
   await useEverything(page);
   await context.close();
 });
+
+test('where a part of the decoder cannot be loaded the rows are there, the page says it, and tries again', async () => {
+  const { context, page } = await empty({}, 'tab=packets');
+  const part = /\/(packet|decode)-[^/]*\.wasm$/;
+  await context.route(part, (route) => route.abort());
+  await page.reload();
+  await page.setInputFiles('.drop input', PING);
+  await page.waitForSelector('.grid-row:not(.waiting)');
+  await page.waitForSelector('.notice.bad[role=alert]');
+  assert.match(await page.textContent('.notice.bad'), /could not be loaded.*\.wasm/);
+  await context.unroute(part);
+  await page.fill('#filter', 'icmp');
+  await page.waitForSelector('.filter-field.on');
+  await page.waitForFunction(() => !document.querySelector('.notice.bad'));
+  await context.close();
+});

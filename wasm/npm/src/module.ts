@@ -102,14 +102,21 @@ export class Part<Bindings> {
   };
 }
 
+function unfetched(url: string, why: string): MirrorscopeError {
+  return new MirrorscopeError('MODULE', `${url} could not be fetched: ${why}`);
+}
+
 async function compiled(from: Source): Promise<WebAssembly.Module> {
   let source = await from;
   if (source instanceof WebAssembly.Module) return source;
-  if (typeof source === 'string' || source instanceof URL) source = await fetch(source);
+  if (typeof source === 'string' || source instanceof URL) {
+    const url = String(source);
+    source = await fetch(url).catch((why: Error) => { throw unfetched(url, why.message); });
+  }
   // No question for `Response`: in Node its mere name costs 30 ms, for what stands behind it is loaded.
   if ('byteLength' in source) return WebAssembly.compile(source);
   const answer = source as Response;
-  if (!answer.ok) throw new MirrorscopeError('MODULE', `${answer.url} could not be fetched: ${answer.status}`);
+  if (!answer.ok) throw unfetched(answer.url, String(answer.status));
   // A server that does not know the type of such files is no reason to fail.
   const isNamed = answer.headers.get('content-type') === 'application/wasm';
   return isNamed ? WebAssembly.compileStreaming(answer) : WebAssembly.compile(await answer.arrayBuffer());

@@ -39,6 +39,7 @@ export const en = {
   packets: (count: number, text: string) => `${text} ${count === 1 ? 'packet' : 'packets'}`,
   done: 'Read whole',
   zeroSent: '0 bytes sent',
+  unloaded: 'A part of the decoder could not be loaded. Reload the page when the network is there again.',
   damageTitle: 'The capture is damaged; everything before the damage is shown.',
   damageAt: (packets: string, offset: string) => `after packet ${packets}, at octet ${offset}`,
   keptForLater: (names: string) => `${names}: kept for the capture that you open next.`,

@@ -41,6 +41,7 @@ export const ja: Text = {
   packets: (_, text) => `${text} パケット`,
   done: '読み込み完了',
   zeroSent: '送信 0 バイト',
+  unloaded: 'デコーダーの一部を読み込めませんでした。ネットワークに接続できるようになったら、ページを再読み込みしてください。',
   damageTitle: 'キャプチャが壊れています。壊れた箇所より前はすべて表示しています。',
   damageAt: (packets, offset) => `パケット ${packets} の後、オクテット ${offset}`,
   keptForLater: (names: string) => `${names}: 次に開くキャプチャのために保持しています。`,
