@@ -17,7 +17,7 @@ use serde_json::Value;
 
 #[path = "running.rs"]
 mod running;
-use running::{Agent, get, scratch, send};
+use running::{Agent, get, said_by, scratch, send};
 
 #[test]
 fn metrics_keep_to_the_conventions_of_prometheus_and_scraping_changes_nothing() {
@@ -221,11 +221,11 @@ fn a_strangers_page_is_refused_and_a_socket_file_is_open_to_its_owner() {
     assert_eq!(stats["healthy"], true);
 
     // A second agent must not take the first one's place.
-    let second = Command::new(mirrorscope_bin())
-        .args(["serve", "--listen", "127.0.0.1:0", "--health", "none", "--api"])
-        .arg(format!("unix:{}", socket.display()))
-        .output()
-        .unwrap();
+    let second = said_by(
+        Command::new(mirrorscope_bin())
+            .args(["serve", "--listen", "127.0.0.1:0", "--health", "none", "--api"])
+            .arg(format!("unix:{}", socket.display())),
+    );
     let said = String::from_utf8_lossy(&second.stderr);
     assert!(!second.status.success() && said.contains("in use"), "{said}");
     assert!(UnixStream::connect(&socket).is_ok());

@@ -94,14 +94,8 @@ impl Agent {
     }
 
     pub(crate) fn wait(&mut self) -> ExitStatus {
-        let until = Instant::now() + Duration::from_secs(20);
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().expect("it is our child") {
-                return status;
-            }
-            thread::sleep(Duration::from_millis(20));
-        }
-        panic!("the agent does not end: {}", self.talk.lock().unwrap());
+        let ended = wait_for_end(&mut self.child);
+        ended.unwrap_or_else(|| panic!("the agent does not end: {}", self.talk.lock().unwrap()))
     }
 
     pub(crate) fn get(&self, path: &str) -> (u16, String) {
@@ -172,6 +166,28 @@ impl Drop for Agent {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// `None` where the program does not end in a time that is enough for any.
+fn wait_for_end(child: &mut Child) -> Option<ExitStatus> {
+    let until = Instant::now() + Duration::from_secs(20);
+    while Instant::now() < until {
+        if let Some(status) = child.try_wait().expect("it is our child") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+/// What a program says that has to end by itself: one that goes on is ended, and fails the test.
+pub(crate) fn said_by(command: &mut Command) -> Output {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
+    let ended = wait_for_end(&mut child);
+    let _ = child.kill();
+    let output = child.wait_with_output().expect("it is our child");
+    assert!(ended.is_some(), "it goes on: {}", String::from_utf8_lossy(&output.stderr));
+    output
 }
 
 /// Asks `address`, which is an address with a port, or the path of a socket.
