@@ -14,7 +14,7 @@ use mirrorscope_core::{Decoder, Envelope, Packet, Record, filter::Filter};
 use crate::{
     failure::Failure,
     progress::Progress,
-    sources::{FileSource, stdin},
+    sources::{FileSource, patience},
 };
 
 /// Takes packets.
@@ -93,7 +93,7 @@ pub(crate) fn run(
                 if let Err(failure) = sink.idle() {
                     break Err(failure);
                 }
-                while !stdin::has_octets(PATIENCE) && !interrupted.load(Ordering::Relaxed) {}
+                while !patience::has_octets(PATIENCE) && !interrupted.load(Ordering::Relaxed) {}
                 if interrupted.load(Ordering::Relaxed) {
                     break Ok(());
                 }

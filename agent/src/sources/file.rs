@@ -13,7 +13,7 @@ use mirrorscope_core::Record;
 use mirrorscope_core::capture::{CHUNK_LEN, CaptureError, CaptureReader};
 
 use super::decompress::{GZIP_MAGIC, Gzip, ZSTD_MAGIC, Zstd};
-use super::stdin;
+use super::patience;
 
 /// The name that means standard input.
 pub(crate) const STDIN: &str = "-";
@@ -80,7 +80,7 @@ impl FileSource {
     pub(crate) fn open(path: &Path) -> Result<Self, SourceError> {
         let fail = |cause| SourceError { path: path.to_owned(), cause };
         let (input, total_len): (Box<dyn Read + Send>, _) = if path == Path::new(STDIN) {
-            (stdin::unbuffered().map_err(|error| fail(Cause::Open(error)))?, None)
+            (patience::unbuffered().map_err(|error| fail(Cause::Open(error)))?, None)
         } else {
             let file = File::open(path).map_err(|error| fail(Cause::Open(error)))?;
             let metadata = file.metadata().map_err(|error| fail(Cause::Open(error)))?;
@@ -154,7 +154,7 @@ impl FileSource {
             && !self.is_patient
             && !self.ended
             && self.failed.is_none()
-            && !stdin::has_octets(Duration::ZERO)
+            && !patience::has_octets(Duration::ZERO)
     }
 
     /// How far the file was read.
