@@ -11,11 +11,7 @@ use std::{
 
 use mirrorscope_core::{Decoder, Envelope, Packet, Record, filter::Filter};
 
-use crate::{
-    failure::Failure,
-    progress::Progress,
-    sources::{FileSource, patience},
-};
+use crate::{failure::Failure, progress::Progress, sources::FileSource};
 
 /// Takes packets.
 pub(crate) trait Sink {
@@ -65,7 +61,7 @@ pub(crate) struct Summary {
 /// How many packets pass between two looks at the clock and at the signals.
 const LOOK_EVERY: u64 = 4096;
 
-/// How long a wait for standard input lasts before the signals are looked at again.
+/// How long a wait for a pipe lasts before the signals are looked at again.
 const PATIENCE: Duration = Duration::from_millis(200);
 
 /// Runs `source` into `sink`. The sink is finished whatever happens; a damaged source is reported after that,
@@ -80,10 +76,11 @@ pub(crate) fn run(
     let mut summary = Summary::default();
     let interrupted = interrupt_flag();
     source.do_not_wait();
+    let mut is_closed = false;
     let result = loop {
         if summary.read.is_multiple_of(LOOK_EVERY) {
             progress.update(source.progress().read_len);
-            if interrupted.load(Ordering::Relaxed) {
+            if interrupted.load(Ordering::Relaxed) && !is_closed {
                 break Ok(());
             }
         }
@@ -93,9 +90,11 @@ pub(crate) fn run(
                 if let Err(failure) = sink.idle() {
                     break Err(failure);
                 }
-                while !patience::has_octets(PATIENCE) && !interrupted.load(Ordering::Relaxed) {}
+                while !source.has_octets(PATIENCE) && !interrupted.load(Ordering::Relaxed) {}
                 if interrupted.load(Ordering::Relaxed) {
-                    break Ok(());
+                    // Nothing more is awaited, but a decoder may hold what came before.
+                    source.close();
+                    is_closed = true;
                 }
             }
             Ok(ControlFlow::Break(())) => break Ok(()),

@@ -5,7 +5,7 @@ use std::{
     io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use mirrorscope_tests::{fixture, mirrorscope_bin, tool};
@@ -342,6 +342,58 @@ fn come_out_as_they_arrive(style: &[&str], wanted: &str) {
     assert!(first.contains(wanted), "{first}");
     drop(stdin);
     assert_eq!(reader.wait().expect("the program ends").code(), Some(2), "the capture was cut");
+}
+
+/// The first line of `read` of an input that stays open, which an interrupt then ends.
+#[cfg(unix)]
+fn interrupted_after_a_line(name: &str, input: impl FnOnce() -> fs::File, stdin: Stdio, octets: &[u8]) {
+    let mut command = Command::new(mirrorscope_bin());
+    let mut reader =
+        command.args(["read", name]).stdin(stdin).stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut input = input();
+    input.write_all(octets).expect("the program reads");
+    let (sender, lines) = std::sync::mpsc::channel();
+    let stdout = BufReader::new(reader.stdout.take().expect("it is piped"));
+    std::thread::spawn(move || stdout.lines().for_each(|line| drop(sender.send(line))));
+    let first = lines.recv_timeout(Duration::from_secs(30));
+    let kill = Command::new("kill").args(["-INT", &reader.id().to_string()]).status();
+    assert!(kill.expect("kill starts").success());
+    let until = Instant::now() + Duration::from_secs(30);
+    while reader.try_wait().expect("it is our child").is_none() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let status = reader.try_wait().expect("it is our child");
+    let _ = reader.kill();
+    drop(input);
+    let first = first.expect("a line comes while the input is open").expect("it is text");
+    assert!(first.contains("ICMP echo reply"), "{first}");
+    assert!(status.is_some_and(|status| status.success()), "the first interrupt ends it: {status:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn every_pipe_is_read_as_it_comes_and_ends_at_the_first_interrupt() {
+    let scratch = Scratch::new("pipes");
+    let begin = fs::read(fixture(PING)).expect("the fixture is there")[..2000].to_vec();
+    let packed = |program: &str| {
+        let file = scratch.file("begin.pcap", &begin);
+        Command::new(program).args(["-q", "-c", &file]).output().expect("an installed program starts").stdout
+    };
+    let mut octets = vec![begin.clone()];
+    octets.extend(["gzip", "zstd"].into_iter().filter(|name| tool(name).is_some()).map(packed));
+    for (number, octets) in octets.iter().enumerate() {
+        let (theirs, ours) = std::io::pipe().expect("a pipe");
+        interrupted_after_a_line(
+            "-",
+            || fs::File::from(std::os::fd::OwnedFd::from(ours)),
+            theirs.into(),
+            octets,
+        );
+        let fifo = scratch.path(&format!("fifo-{number}"));
+        assert!(Command::new("mkfifo").arg(&fifo).status().expect("mkfifo starts").success());
+        let open = || fs::File::options().write(true).open(&fifo).expect("the program opens it too");
+        interrupted_after_a_line(&fifo, open, Stdio::null(), octets);
+    }
 }
 
 #[test]

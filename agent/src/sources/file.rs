@@ -27,8 +27,7 @@ pub(crate) struct FileSource {
     /// Why the input could not be read to its end; told after the last record.
     failed: Option<Cause>,
     ended: bool,
-    /// Whether to wait for octets that are not there yet.
-    is_patient: bool,
+    is_waiting: bool,
 }
 
 /// How far a source was read.
@@ -67,9 +66,21 @@ type Outcome = Result<bool, CaptureError>;
 
 /// The octets as they lie in the file, counted, with those read ahead to know the format given first.
 struct Raw {
-    input: Box<dyn Read + Send>,
+    input: File,
     ahead: io::Cursor<Vec<u8>>,
     read_len: u64,
+    absence: Absence,
+}
+
+/// What a read does where there is nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Absence {
+    /// It waits.
+    Wait,
+    /// It says so, as [`ErrorKind::WouldBlock`].
+    Tell,
+    /// Nothing is there any more, whatever comes.
+    End,
 }
 
 impl FileSource {
@@ -79,24 +90,26 @@ impl FileSource {
     /// There is no such file, it is a directory, or it may not be read.
     pub(crate) fn open(path: &Path) -> Result<Self, SourceError> {
         let fail = |cause| SourceError { path: path.to_owned(), cause };
-        let (input, total_len): (Box<dyn Read + Send>, _) = if path == Path::new(STDIN) {
-            (patience::unbuffered().map_err(|error| fail(Cause::Open(error)))?, None)
-        } else {
-            let file = File::open(path).map_err(|error| fail(Cause::Open(error)))?;
-            let metadata = file.metadata().map_err(|error| fail(Cause::Open(error)))?;
-            if metadata.is_dir() {
-                return Err(fail(Cause::Directory));
-            }
-            (Box::new(file), metadata.is_file().then_some(metadata.len()))
+        let input = match path == Path::new(STDIN) {
+            true => patience::standard_input(),
+            false => File::open(path),
         };
+        let input = input.map_err(|error| fail(Cause::Open(error)))?;
+        let metadata = input.metadata().map_err(|error| fail(Cause::Open(error)))?;
+        if metadata.is_dir() {
+            return Err(fail(Cause::Directory));
+        }
+        // Standard input may stand in the middle of a file.
+        let has_len = metadata.is_file() && path != Path::new(STDIN);
+        let total_len = has_len.then_some(metadata.len());
         Self::new(path, input, total_len).map_err(|error| fail(Cause::Read { error, offset: 0 }))
     }
 
-    fn new(path: &Path, mut input: Box<dyn Read + Send>, total_len: Option<u64>) -> io::Result<Self> {
+    fn new(path: &Path, mut input: File, total_len: Option<u64>) -> io::Result<Self> {
         let mut ahead = Vec::new();
         input.by_ref().take(ZSTD_MAGIC.len() as u64).read_to_end(&mut ahead)?;
         let (gzip, zstd) = (ahead.starts_with(&GZIP_MAGIC), ahead.starts_with(&ZSTD_MAGIC));
-        let raw = Raw { input, ahead: io::Cursor::new(ahead), read_len: 0 };
+        let raw = Raw { input, ahead: io::Cursor::new(ahead), read_len: 0, absence: Absence::Wait };
         let input = if gzip {
             Input::Gzip(Box::new(Gzip::new(BufReader::with_capacity(CHUNK_LEN, raw))))
         } else if zstd {
@@ -112,7 +125,7 @@ impl FileSource {
             total_len,
             failed: None,
             ended: false,
-            is_patient: true,
+            is_waiting: false,
         })
     }
 
@@ -134,27 +147,39 @@ impl FileSource {
         loop {
             match outcome {
                 Ok(true) => return Ok(self.reader.record()),
-                Ok(false) if self.is_waiting() => return Ok(None),
-                Ok(false) if self.failed.is_none() && !self.ended => self.fill(),
+                Ok(false) if self.failed.is_none() && !self.ended => {
+                    self.fill();
+                    if self.is_waiting {
+                        return Ok(None);
+                    }
+                }
                 outcome => return self.end(outcome).map(|()| None),
             }
             outcome = self.reader.advance();
         }
     }
 
-    /// From now on, [`next`](Self::next) gives `None` where standard input has nothing yet, instead of waiting.
+    /// From now on, [`next`](Self::next) gives `None` where a pipe has nothing yet, instead of waiting.
     pub(crate) fn do_not_wait(&mut self) {
-        self.is_patient = false;
+        // A file has something or is at its end.
+        if self.total_len.is_none() {
+            self.input.raw_mut().absence = Absence::Tell;
+        }
     }
 
-    /// Whether the last `None` was not the end: standard input is open and has nothing yet.
+    /// Whether the last `None` was not the end: the input is open and had nothing yet.
     pub(crate) fn is_waiting(&self) -> bool {
-        let is_stdin = matches!(self.input, Input::Plain(_)) && self.path == Path::new(STDIN);
-        is_stdin
-            && !self.is_patient
-            && !self.ended
-            && self.failed.is_none()
-            && !patience::has_octets(Duration::ZERO)
+        self.is_waiting
+    }
+
+    /// Waits until the input has something, or is at its end, or `patience` has passed; `false` in the last case.
+    pub(crate) fn has_octets(&self, patience: Duration) -> bool {
+        patience::has_octets(&self.input.raw().input, patience)
+    }
+
+    /// Lets the input end here. What was read still comes, and that it is cut is no damage.
+    pub(crate) fn close(&mut self) {
+        self.input.raw_mut().absence = Absence::End;
     }
 
     /// How far the file was read.
@@ -170,7 +195,10 @@ impl FileSource {
             (None, Ok(_)) => return Ok(()),
         };
         self.ended = true;
-        Err(SourceError { path: self.path.clone(), cause })
+        match self.input.raw().absence {
+            Absence::End => Ok(()),
+            Absence::Wait | Absence::Tell => Err(SourceError { path: self.path.clone(), cause }),
+        }
     }
 
     /// Reads one piece; its end, or its failure, ends the capture.
@@ -183,7 +211,11 @@ impl FileSource {
             }
         };
         self.reader.commit(*result.as_ref().unwrap_or(&0));
+        let may_wait = self.input.raw().absence == Absence::Tell;
+        self.is_waiting =
+            may_wait && result.as_ref().is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
         match result {
+            Err(_) if self.is_waiting => {}
             Ok(0) => {
                 self.ended = true;
                 self.reader.finish();
@@ -200,6 +232,14 @@ impl Input {
             Self::Plain(raw) => raw,
             Self::Gzip(gzip) => gzip.input().get_ref(),
             Self::Zstd(zstd) => zstd.input().get_ref(),
+        }
+    }
+
+    fn raw_mut(&mut self) -> &mut Raw {
+        match self {
+            Self::Plain(raw) => raw,
+            Self::Gzip(gzip) => gzip.input_mut().get_mut(),
+            Self::Zstd(zstd) => zstd.input_mut().get_mut(),
         }
     }
 
@@ -233,7 +273,13 @@ impl Read for Raw {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let mut len = self.ahead.read(out)?;
         if len == 0 {
-            len = self.input.read(out)?;
+            len = match self.absence {
+                Absence::End => 0,
+                Absence::Tell if !patience::has_octets(&self.input, Duration::ZERO) => {
+                    return Err(ErrorKind::WouldBlock.into());
+                }
+                Absence::Wait | Absence::Tell => self.input.read(out)?,
+            };
         }
         self.read_len += len as u64;
         Ok(len)

@@ -2,6 +2,6 @@
 
 mod decompress;
 mod file;
-pub(crate) mod patience;
+mod patience;
 
 pub(crate) use file::{FileSource, STDIN, SourceError};

@@ -1,38 +1,35 @@
-//! Whether standard input has anything to read, so that nobody waits for it in vain.
+//! Whether an input has anything to read, so that nobody waits for it in vain.
 //!
 //! A capture that comes through a pipe comes in bursts. In between, output is flushed and signals are heeded.
 
-use std::{
-    io::{self, Read},
-    time::Duration,
-};
+use std::{fs::File, io, time::Duration};
 
 /// Standard input without the standard library's buffer, in which octets would lie that [`has_octets`] cannot see.
 #[cfg(unix)]
-pub(crate) fn unbuffered() -> io::Result<Box<dyn Read + Send>> {
-    use std::{fs::File, os::fd::AsFd};
-    Ok(Box::new(File::from(io::stdin().as_fd().try_clone_to_owned()?)))
+pub(super) fn standard_input() -> io::Result<File> {
+    use std::os::fd::AsFd;
+    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
 /// Standard input.
-#[cfg(not(unix))]
-pub(crate) fn unbuffered() -> io::Result<Box<dyn Read + Send>> {
-    Ok(Box::new(io::stdin()))
+#[cfg(windows)]
+pub(super) fn standard_input() -> io::Result<File> {
+    use std::os::windows::io::AsHandle;
+    Ok(File::from(io::stdin().as_handle().try_clone_to_owned()?))
 }
 
 /// Waits until there are octets, or the end, or `patience` has passed; `false` in the last case.
 #[cfg(unix)]
-pub(crate) fn has_octets(patience: Duration) -> bool {
+pub(super) fn has_octets(input: &File, patience: Duration) -> bool {
     use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-    let stdin = io::stdin();
     let patience = Timespec::try_from(patience).ok();
     // An error, as a signal is one, is no reason to claim that there is something.
-    poll(&mut [PollFd::new(&stdin, PollFlags::IN)], patience.as_ref()).is_ok_and(|ready| ready > 0)
+    poll(&mut [PollFd::new(input, PollFlags::IN)], patience.as_ref()).is_ok_and(|ready| ready > 0)
 }
 
 /// Elsewhere nobody can tell, so the read itself waits.
-#[cfg(not(unix))]
-pub(crate) fn has_octets(_: Duration) -> bool {
+#[cfg(windows)]
+pub(super) fn has_octets(_: &File, _: Duration) -> bool {
     true
 }
