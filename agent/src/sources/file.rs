@@ -50,8 +50,18 @@ pub(crate) struct SourceError {
 enum Cause {
     Open(io::Error),
     Directory,
-    Read { error: io::Error, offset: u64 },
-    Decompress { format: &'static str, error: io::Error, offset: u64, packets: u64 },
+    Read {
+        error: io::Error,
+        offset: u64,
+    },
+    Decompress {
+        format: &'static str,
+        error: io::Error,
+        offset: u64,
+        packets: u64,
+    },
+    /// Nothing is wrong with it, but it takes more than there may be.
+    Window(io::Error),
     Capture(CaptureError),
 }
 
@@ -254,6 +264,7 @@ impl Input {
             ErrorKind::UnexpectedEof | ErrorKind::InvalidData => {
                 Cause::Decompress { format, error, offset, packets: reader.packets() }
             }
+            ErrorKind::Unsupported => Cause::Window(error),
             _ => Cause::Read { error, offset },
         }
     }
@@ -327,6 +338,10 @@ impl fmt::Display for SourceError {
                 f,
                 "{name}: the {format} data is damaged before byte {offset} of the file: {error}\n  hint: copy the file \
                  again; the last of the {packets} packets before may be damaged too"
+            ),
+            Cause::Window(error) => write!(
+                f,
+                "{name}: {error}\n  hint: decompress it first, with `zstd -dc --long=31 FILE | mirrorscope read -`"
             ),
             Cause::Capture(error) => write!(f, "{name}: {error}"),
         }
@@ -463,6 +478,8 @@ mod tests {
             (&[0x1f, 0x8b, 8, 0, 0], "gzip data ends too early"),
             (&[0x1f, 0x8b, 77, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3], "gzip data is damaged"),
             (&[0x28, 0xb5, 0x2f, 0xfd], "zstd data ends too early"),
+            // A window of 2 GiB, as `zstd --long=31` has it.
+            (&[0x28, 0xb5, 0x2f, 0xfd, 0, 21 << 3, 1, 0, 0], "takes 2048 MiB of memory"),
         ] {
             let (packets, found) = read(bytes);
             let found = found.unwrap_or_default();
