@@ -3,7 +3,7 @@
 //! Blocks go to `FILE.partial` beside the target, in writes that end where a block ends. The file gets its name
 //! when everything is written, and also where the run ends early (Ctrl-C, a damaged source, a full disk): then
 //! it is cut back to the last whole block first. A reader therefore never sees half a block under the name that
-//! was asked for.
+//! was asked for. A file that was there at the beginning is replaced, one that somebody made meanwhile is not.
 
 use std::{
     borrow::Cow,
@@ -42,7 +42,15 @@ pub(crate) enum Target {
     /// Standard output, a pipe or a device: written as the blocks come.
     Stream { name: String, writer: File },
     /// A regular file, and how many octets of whole blocks it holds.
-    File { partial: PathBuf, path: PathBuf, file: File, packing: Packing, written_len: u64 },
+    File {
+        partial: PathBuf,
+        path: PathBuf,
+        file: File,
+        packing: Packing,
+        written_len: u64,
+        /// Whether a file had the name when this one was begun.
+        replaces: bool,
+    },
 }
 
 /// How a file is compressed.
@@ -109,11 +117,9 @@ impl Sink for CaptureFile<'_> {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        if !self.failed {
-            self.flush()?;
-        }
-        let name = self.target.name();
-        self.target.finish().map_err(|error| Failure::write(&name, &error))
+        let flushed = if self.failed { Ok(()) } else { self.flush() };
+        let finished = self.target.finish().map_err(|error| self.target.cannot_finish(&error));
+        flushed.and(finished)
     }
 }
 
@@ -138,12 +144,13 @@ impl Target {
             return Ok(Self::Stream { name: path.display().to_string(), writer });
         }
         let (partial, path, packing) = (partial(path), path.to_owned(), Packing::of(path));
+        let replaces = path.symlink_metadata().is_ok();
         // Another run may be writing it, or one that was killed has left it.
         let file = File::create_new(&partial)?;
         if let Ok(replaced) = path.metadata() {
             file.set_permissions(replaced.permissions())?;
         }
-        Ok(Self::File { partial, path, file, packing, written_len: 0 })
+        Ok(Self::File { partial, path, file, packing, written_len: 0, replaces })
     }
 
     /// What to call it in a message.
@@ -186,11 +193,32 @@ impl Target {
             Self::Stream { writer, .. } => writer.flush(),
             // Not even the first block could be written: nothing is worth a name.
             Self::File { partial, written_len: 0, .. } => fs::remove_file(partial),
-            Self::File { partial, path, file, .. } => {
+            Self::File { partial, path, file, replaces, .. } => {
                 file.sync_all()?;
-                fs::rename(partial, path)
+                if *replaces { fs::rename(partial, path) } else { rename_to_free(partial, path) }
             }
         }
+    }
+
+    fn cannot_finish(&self, error: &io::Error) -> Failure {
+        match self {
+            Self::Stream { name, .. } => Failure::write(name, error),
+            Self::File { partial, path, .. } => {
+                Failure::new(format_args!("cannot finish {}: {error}", path.display()))
+                    .hint(format_args!("what was written is in {}; move it away", partial.display()))
+            }
+        }
+    }
+}
+
+/// Renames a file, but not over another one.
+fn rename_to_free(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        // Where a file system has no links, the next best is to look first.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        Err(_) if to.symlink_metadata().is_ok() => Err(io::ErrorKind::AlreadyExists.into()),
+        Err(_) => fs::rename(from, to),
     }
 }
 

@@ -100,8 +100,10 @@ impl Rotation {
     }
 
     fn end(&mut self) -> Result<(), Failure> {
-        let Some(mut current) = self.current.take() else { return Ok(()) };
+        let Some(current) = &mut self.current else { return Ok(()) };
+        // One that cannot be finished stays, and is told of when the sink ends.
         current.file.finish()?;
+        let Some(current) = self.current.take() else { return Ok(()) };
         let Some(most) = self.limits.files.filter(|_| self.limits.rotate()) else { return Ok(()) };
         self.finished.push_back(current.name);
         while self.finished.len() > most {
@@ -294,6 +296,23 @@ mod tests {
             assert_eq!(fs::read_dir(&folder).unwrap().count(), files);
         }
         assert!(path.is_file());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_that_somebody_made_meanwhile_is_not_replaced_either() {
+        let folder = std::env::temp_dir().join(format!("mirrorscope-meanwhile-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let path = folder.join("m.pcapng");
+        let mut rotation = Rotation::open(&path, Part::Subject, Limits::default()).unwrap();
+        fs::write(&path, "not ours").unwrap();
+        // Nor at a second try.
+        for _ in 0..2 {
+            let failure = rotation.finish().unwrap_err();
+            assert!(failure.to_string().contains("cannot finish"), "{failure}");
+        }
+        assert_eq!(fs::read(&path).unwrap(), b"not ours");
+        assert!(partial(&path).metadata().unwrap().len() > 0);
         fs::remove_dir_all(&folder).unwrap();
     }
 
