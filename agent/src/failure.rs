@@ -38,6 +38,12 @@ impl Failure {
         self
     }
 
+    /// Whether only the reader of our output went away.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn is_closed_pipe(&self) -> bool {
+        self.is_closed_pipe
+    }
+
     /// Sets the exit status.
     pub(crate) fn status(mut self, status: u8) -> Self {
         self.status = status;

@@ -111,6 +111,24 @@ impl Drop for Disk {
 }
 
 #[test]
+fn a_file_that_cannot_be_finished_is_told_of_and_the_name_stays_with_who_took_it() {
+    let folder = folder("unfinished");
+    let target = folder.join("m.pcapng");
+    let mut agent = Agent::start(&format!("--workers 1 --write {}", target.display()));
+    send(&agent.udp, "--packets 300 --rate 4000");
+    agent.settle(300);
+    fs::write(&target, "not ours").unwrap();
+    agent.signal("INT");
+    let status = agent.wait();
+    wait_until("it is said", || agent.talk.lock().unwrap().contains("cannot finish"));
+    let talk = agent.talk.lock().unwrap();
+    assert_eq!(status.code(), Some(1), "{talk}");
+    assert!(talk.contains(&format!("cannot finish {}", target.display())), "{talk}");
+    assert_eq!(fs::read_to_string(&target).unwrap(), "not ours");
+    assert_eq!(count(&folder.join("m.pcapng.partial")), 300);
+}
+
+#[test]
 fn what_the_disk_floor_leaves_free_stays_free_and_health_tells() {
     let Some(disk) = Disk::mount("floor", 16) else {
         return skip("a disk that fills up takes mount: run the tests as root");

@@ -80,7 +80,7 @@ Examples:
 Memory is bounded: some for each worker and each of --max-flows, three times --queue for each sink and each reader of
 the API, and the API's answers; --check adds it up.
 
-Exit status: 0 stopped in order, 1 failed to start or a sink lost packets at the end."
+Exit status: 0 stopped in order, 1 failed to start, a sink lost packets at the end, or a file could not be finished."
 )]
 pub(super) struct Args {
     /// Which packets go to the sinks, in the language of `read`

@@ -312,13 +312,13 @@ fn give_up_privileges(makes_devices: bool, paths: &Paths) {
     }
 }
 
-fn start_sink(agent: &Arc<Agent>, state: &Arc<SinkState>, wanted: Wanted) -> JoinHandle<()> {
+fn start_sink(agent: &Arc<Agent>, state: &Arc<SinkState>, wanted: Wanted) -> JoinHandle<Result<(), Failure>> {
     let (state, decoder) = (Arc::clone(state), agent.decoder.clone());
     thread::spawn(move || {
         if !wanted.makes_devices {
             privileges::keep_only(&[]);
         }
-        runner::run(&state, &decoder, wanted.open);
+        runner::run(&state, &decoder, wanted.open)
     })
 }
 
@@ -407,7 +407,7 @@ fn reload_settings(agent: &Agent, reload: &dyn Fn() -> Result<Settings, Failure>
 fn stop(
     agent: &Agent,
     workers: Vec<JoinHandle<()>>,
-    sinks: Vec<JoinHandle<()>>,
+    sinks: Vec<JoinHandle<Result<(), Failure>>>,
     logging: Option<Logging>,
 ) -> Result<(), Failure> {
     agent.workers.iter().for_each(|worker| worker.stop());
@@ -429,8 +429,12 @@ fn stop(
             sink.name,
             SINK_PATIENCE.as_secs()
         ))),
-        None => logged,
+        None => sinks.into_iter().map(finished).fold(Ok(()), Result::and).and(logged),
     }
+}
+
+fn finished(sink: JoinHandle<Result<(), Failure>>) -> Result<(), Failure> {
+    sink.join().unwrap_or_else(|_| Err(Failure::new("the thread of a sink died")))
 }
 
 /// Tells systemd, if it started us.

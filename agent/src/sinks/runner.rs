@@ -106,8 +106,13 @@ impl SinkState {
 }
 
 /// Runs a sink until its queue is closed and empty.
-pub(crate) fn run(state: &SinkState, decoder: &Decoder, open: Open) {
-    let mut runner = Runner { state, decoder, open, sink: None, retry_at: Instant::now(), number: 1 };
+///
+/// # Errors
+/// Something that it wrote could not be finished. That packets were lost while it failed is in the counters, and a
+/// reader that went away is no failure.
+pub(crate) fn run(state: &SinkState, decoder: &Decoder, open: Open) -> Result<(), Failure> {
+    let mut runner =
+        Runner { state, decoder, open, sink: None, retry_at: Instant::now(), number: 1, unfinished: None };
     let mut batch = Batch::default();
     runner.reopen();
     loop {
@@ -124,6 +129,7 @@ pub(crate) fn run(state: &SinkState, decoder: &Decoder, open: Open) {
         }
     }
     runner.finish();
+    runner.unfinished.map_or(Ok(()), Err)
 }
 
 struct Runner<'a> {
@@ -133,6 +139,7 @@ struct Runner<'a> {
     sink: Option<Box<dyn Sink>>,
     retry_at: Instant,
     number: u64,
+    unfinished: Option<Failure>,
 }
 
 impl Runner<'_> {
@@ -170,12 +177,10 @@ impl Runner<'_> {
 
     fn judge(&mut self, result: Result<(), Failure>) -> bool {
         let Err(failure) = result else { return true };
-        if let Some(mut sink) = self.sink.take() {
-            // What it wrote before keeps its name; the failure that counts is the first.
-            let _ = sink.finish();
-        }
         self.retry_at = Instant::now() + RETRY_AFTER;
         self.state.set_failure(Some(failure.to_string()));
+        // What it wrote before gets its name.
+        self.finish();
         false
     }
 
@@ -198,6 +203,7 @@ impl Runner<'_> {
     fn finish(&mut self) {
         if let Some(Err(failure)) = self.sink.take().map(|mut sink| sink.finish()) {
             self.state.set_failure(Some(failure.to_string()));
+            self.unfinished = self.unfinished.take().or((!failure.is_closed_pipe()).then_some(failure));
         }
     }
 }
@@ -242,7 +248,7 @@ mod tests {
             let state = SinkState::new("test".to_owned(), Arc::clone(&feed));
             offer(&feed, 100);
             feed.close();
-            run(&state, &Decoder::default(), Box::new(move || Ok(Box::new(Flaky { works }))));
+            run(&state, &Decoder::default(), Box::new(move || Ok(Box::new(Flaky { works })))).unwrap();
             assert_eq!((state.delivered(), state.dropped()), if works { (100, 0) } else { (0, 100) });
             assert_eq!(state.failure().is_some(), !works);
         }
@@ -254,7 +260,7 @@ mod tests {
         let state = SinkState::new("test".to_owned(), Arc::clone(&feed));
         offer(&feed, 3);
         feed.close();
-        run(&state, &Decoder::default(), Box::new(|| Err(Failure::new("no such folder"))));
+        run(&state, &Decoder::default(), Box::new(|| Err(Failure::new("no such folder")))).unwrap();
         assert_eq!((state.delivered(), state.dropped()), (0, 3));
         assert_eq!(state.failure().as_deref(), Some("no such folder"));
     }
