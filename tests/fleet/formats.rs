@@ -150,6 +150,30 @@ fn a_run_that_was_killed_and_is_done_again_leaves_every_record_once() {
 }
 
 #[test]
+fn a_run_that_is_done_again_replaces_its_own_files_and_not_those_of_another_filter() {
+    let folder = scratch("again");
+    let capture = generated(&folder.join("a.pcap"), "--packets 500 --flows 20");
+    let place = folder.join("logs");
+    let target = format!("json:{}", place.display());
+    let log = |choice: &[&str]| {
+        mirrorscope(&[&["flows", "--quiet", "--flow-log", &target, &capture], choice].concat());
+        let files = files_below(&place).into_iter();
+        files.map(|path| (fs::read(&path).unwrap(), path)).collect::<std::collections::BTreeSet<_>>()
+    };
+    let once = log(&[]);
+    assert!(!once.is_empty());
+    assert_eq!(log(&[]), once);
+    // All of these begin with the same packet.
+    let mut before = once;
+    for choice in [["ip or ip6"].as_slice(), &["-c", "400"], &["--keep-duplicates"]] {
+        let after = log(choice);
+        assert!(after.len() > before.len() && before.is_subset(&after), "{choice:?}");
+        assert_eq!(log(choice), after, "{choice:?}");
+        before = after;
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_an_error_that_says_so() {
     let folder = scratch("unwritable");
     let capture = generated(&folder.join("a.pcap"), "--packets 10");

@@ -6,7 +6,7 @@ use clap::Args;
 use mirrorscope_core::{aws::inventory::Inventory, flow_log::Writer};
 
 use crate::flow_log::{
-    Options,
+    Options, Run,
     place::{Place, Target},
 };
 
@@ -69,7 +69,7 @@ impl FlowLogArgs {
     }
 
     /// What a flow log has to know; `name` is the agent's unless the options say another.
-    pub(crate) fn options(&self, inventory: Inventory, name: &str, run: Option<String>) -> Options {
+    pub(crate) fn options(&self, inventory: Inventory, name: &str, run: Run) -> Options {
         let writer = Writer {
             agent_id: self.agent_id.clone().unwrap_or_else(|| name.to_owned()),
             account_id: self.account_id.clone(),

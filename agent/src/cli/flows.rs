@@ -26,7 +26,7 @@ use super::{aws::files::SourceFiles, flow_log::FlowLogArgs, format::Format, inpu
 use crate::{
     failure::Failure,
     flow_log::{
-        Delivery, FlowLog,
+        Delivery, FlowLog, Run,
         place::{Place, Target},
     },
     output::Output,
@@ -168,7 +168,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// Writes a flow log instead of a table.
 fn log(args: &Args, target: &Target) -> Result<(), Failure> {
     let name = args.input.file.file_stem().unwrap_or_default().to_string_lossy();
-    let options = args.logs.options(args.sources.read()?, &name, None);
+    let mut choice = flate2::Crc::new();
+    choice.update(format!("{} {}", args.input.choice(), args.keep_duplicates).as_bytes());
+    let run = Run::OfPackets { choice: choice.sum() };
+    let options = args.logs.options(args.sources.read()?, &name, run);
     let (log, delivery) = FlowLog::open(target, options.waiting())?;
     let patience = if matches!(target.place, Place::Folder(_)) { Duration::ZERO } else { PATIENCE };
     let delivery = delivery.map(|delivery: Delivery| thread::spawn(move || delivery.run(patience)));

@@ -81,6 +81,12 @@ impl Input {
         refuse_as_output(&self.file, output)
     }
 
+    /// Tells this choice of packets from others of the same capture.
+    pub(crate) fn choice(&self) -> String {
+        let Self { expression, skip, max_packets, geneve_port, vxlan_port, .. } = self;
+        format!("{:?}", (expression.join(" "), skip, max_packets, geneve_port, vxlan_port))
+    }
+
     fn filter(&self) -> Result<Option<Filter>, Failure> {
         let text = self.expression.join(" ");
         if text.is_empty() {

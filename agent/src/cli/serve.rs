@@ -25,7 +25,7 @@ use self::sinks::SinkArgs;
 use super::{aws::files::SourceFiles, flow_log::FlowLogArgs};
 use crate::{
     failure::Failure,
-    flow_log::FlowLog,
+    flow_log::{FlowLog, Run},
     http::{Listen, Page},
     serve::{
         self, Drain, Plan,
@@ -309,7 +309,8 @@ impl Args {
         let targets = self.logs.flow_log.iter().enumerate();
         let logs = targets.map(|(at, target)| {
             // Two logs to one place must not take each other's names.
-            let options = self.logs.options(self.aws.read()?, &host_name(), Some(format!("{run:x}{at}")));
+            let run = Run::Once(format!("{run:x}{at}"));
+            let options = self.logs.options(self.aws.read()?, &host_name(), run);
             let (log, delivery) = FlowLog::open(target, options)?;
             Ok(OpenLog { name: target.text.clone(), log, delivery })
         });

@@ -45,9 +45,8 @@ pub(crate) struct Options {
     pub(crate) writer: Writer,
     /// What AWS says of the mirrored interfaces.
     pub(crate) inventory: Inventory,
-    /// Tells the files of this run from those of others; `None` for what follows from the first record, so that a
-    /// second run over the same packets writes the same files.
-    pub(crate) run: Option<String>,
+    /// Tells the files of this run from those of others.
+    pub(crate) run: Run,
     /// Where finished files wait that go to a bucket.
     pub(crate) spool: PathBuf,
     /// Octets that may wait.
@@ -61,6 +60,19 @@ impl Options {
     pub(crate) fn waiting(self) -> Self {
         Self { waits: true, ..self }
     }
+}
+
+/// What the files of a run have in their names.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// This, which no other run has.
+    Once(String),
+    /// What follows from the packets: a second run over the same ones writes the same files, one over others of the same
+    /// capture writes others. `choice` tells which ones of it were chosen, the time of the first record which capture.
+    OfPackets {
+        /// A checksum over what chose them.
+        choice: u32,
+    },
 }
 
 /// One flow log.
@@ -80,7 +92,7 @@ enum Outlet {
 /// Files under construction.
 struct Files {
     format: Format,
-    run: Option<String>,
+    run: Run,
     number: u64,
     /// Encoded octets that finish a file.
     file_len: usize,
@@ -218,7 +230,9 @@ impl Outlet {
 
 impl Files {
     fn push(&mut self, record: &LogRecord<'_>) -> Result<(), Failure> {
-        self.run.get_or_insert_with(|| format!("{:x}", record.start_ns));
+        if let Run::OfPackets { choice } = self.run {
+            self.run = Run::Once(format!("{:x}-{choice:08x}", record.start_ns));
+        }
         let hour = layout::hour(record.start_ns);
         if !self.open.contains_key(&hour) {
             if self.open.len() >= OPEN_HOURS
@@ -246,8 +260,9 @@ impl Files {
     }
 
     fn finish(&mut self, writer: &Writer, hour: i64, file: File) -> Result<(), Failure> {
+        // Without a record there is no file.
+        let Run::Once(run) = &self.run else { return Ok(()) };
         self.number += 1;
-        let run = self.run.as_deref().unwrap_or_default();
         let path = layout::path(writer, hour, run, self.number, self.format.extension());
         let records = file.rows;
         let octets = file.finish()?;
