@@ -174,6 +174,24 @@ fn a_run_that_is_done_again_replaces_its_own_files_and_not_those_of_another_filt
 }
 
 #[test]
+fn several_logs_of_one_input_hold_the_same_flows() {
+    let folder = scratch("several");
+    let capture = generated(&folder.join("a.pcap"), "--packets 500 --flows 20");
+    let [one, other] = ["one", "other"].map(|name| folder.join(name));
+    let output = std::process::Command::new(mirrorscope_tests::mirrorscope_bin())
+        .args(["flows", "--quiet", "-", "--flow-log", "json"])
+        .args([&one, &other, &one].map(|place| format!("--flow-log=json:{}", place.display())))
+        .stdin(fs::File::open(&capture).unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let logged = |place| files_below(place).iter().flat_map(|path| gunzip(path)).collect::<Vec<u8>>();
+    for records in [output.stdout, logged(&one), logged(&other)] {
+        assert_eq!(Sums::of_records(&objects(&records)), Sums::of_capture(&capture));
+    }
+}
+
+#[test]
 fn what_cannot_be_written_is_an_error_that_says_so() {
     let folder = scratch("unwritable");
     let capture = generated(&folder.join("a.pcap"), "--packets 10");

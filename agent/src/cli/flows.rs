@@ -130,7 +130,7 @@ pub(super) fn max_flows(text: &str) -> Result<usize, String> {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if !args.logs.flow_log.is_empty() {
-        return args.logs.flow_log.iter().try_for_each(|target| log(args, target));
+        return log(args);
     }
     let names = args.sources.names()?;
     let limit = args.limit();
@@ -165,37 +165,49 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 /// How long a bucket that fails after the last packet is tried again. A folder that fails will go on to.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Writes a flow log instead of a table.
-fn log(args: &Args, target: &Target) -> Result<(), Failure> {
+/// Writes flow logs instead of a table.
+fn log(args: &Args) -> Result<(), Failure> {
+    let targets = args.log_targets();
+    let open = targets.iter().map(|target| open_log(args, target)).collect::<Result<Vec<_>, _>>()?;
+    let (logs, deliveries): (Vec<_>, Vec<_>) = open.into_iter().unzip();
+    let start = |(target, delivery): (&&Target, Option<Delivery>)| {
+        let patience = if matches!(target.place, Place::Folder(_)) { Duration::ZERO } else { PATIENCE };
+        delivery.map(|delivery| thread::spawn(move || delivery.run(patience)))
+    };
+    let deliveries: Vec<_> = targets.iter().zip(deliveries).filter_map(start).collect();
+    let table = FlowTable::new(args.options());
+    let mut logger =
+        Logger { table, logs, interval_ns: args.logs.interval_ns(), window: None, result: Ok(()) };
+    let mut result = args.input.run(true, &mut logger);
+    for delivery in deliveries {
+        let delivered = delivery.join();
+        result =
+            result.and(delivered.unwrap_or_else(|_| Err(Failure::new("the delivery of flow logs died"))));
+    }
+    if !args.input.quiet {
+        note(&logger.table.counters(), LeftOut::default(), args);
+    }
+    for (target, log) in targets.iter().zip(&logger.logs) {
+        result = result.and(match log.lost_records() {
+            0 => Ok(()),
+            lost => Err(Failure::new(format_args!("{lost} records could not be sent to {}", target.text))),
+        });
+    }
+    result
+}
+
+fn open_log(args: &Args, target: &Target) -> Result<(FlowLog, Option<Delivery>), Failure> {
     let name = args.input.file.file_stem().unwrap_or_default().to_string_lossy();
     let mut choice = flate2::Crc::new();
     choice.update(format!("{} {}", args.input.choice(), args.keep_duplicates).as_bytes());
     let run = Run::OfPackets { choice: choice.sum() };
-    let options = args.logs.options(args.sources.read()?, &name, run);
-    let (log, delivery) = FlowLog::open(target, options.waiting())?;
-    let patience = if matches!(target.place, Place::Folder(_)) { Duration::ZERO } else { PATIENCE };
-    let delivery = delivery.map(|delivery: Delivery| thread::spawn(move || delivery.run(patience)));
-    let table = FlowTable::new(args.options());
-    let mut logger =
-        Logger { table, log, interval_ns: args.logs.interval_ns(), window: None, result: Ok(()) };
-    let result = args.input.run(true, &mut logger);
-    let delivered = delivery.map_or(Ok(()), |thread| {
-        thread.join().unwrap_or_else(|_| Err(Failure::new("the delivery of flow logs died")))
-    });
-    if !args.input.quiet {
-        note(&logger.table.counters(), LeftOut::default(), args);
-    }
-    let lost = match logger.log.lost_records() {
-        0 => Ok(()),
-        lost => Err(Failure::new(format_args!("{lost} records could not be sent to {}", target.text))),
-    };
-    result.and(delivered).and(lost)
+    FlowLog::open(target, args.logs.options(args.sources.read()?, &name, run).waiting())
 }
 
 /// Tells of flows when they end, and of those that go on at the end of each interval of the packets' time.
 struct Logger {
     table: FlowTable,
-    log: FlowLog,
+    logs: Vec<FlowLog>,
     interval_ns: i64,
     window: Option<i64>,
     result: Result<(), Failure>,
@@ -206,10 +218,10 @@ impl Logger {
         &mut self,
         work: impl FnOnce(&mut FlowTable, &mut dyn FnMut(FlowRecord)),
     ) -> Result<(), Failure> {
-        let Self { table, log, result, .. } = self;
+        let Self { table, logs, result, .. } = self;
         work(table, &mut |flow| {
             if result.is_ok() {
-                *result = log.flow(&flow);
+                *result = logs.iter_mut().try_for_each(|log| log.flow(&flow));
             }
         });
         std::mem::replace(result, Ok(()))
@@ -233,7 +245,7 @@ impl Sink for Logger {
 
     fn finish(&mut self) -> Result<(), Failure> {
         let told = self.table_and_tell(|table, mut tell| table.finish(&mut tell));
-        told.and(self.log.finish())
+        self.logs.iter_mut().map(FlowLog::finish).fold(told, Result::and)
     }
 }
 
@@ -241,6 +253,17 @@ impl Sink for Logger {
 const MAX_ROWS: usize = 10_000;
 
 impl Args {
+    /// What is said twice is written once: both would be the same files.
+    fn log_targets(&self) -> Vec<&Target> {
+        let mut targets = Vec::new();
+        for target in &self.logs.flow_log {
+            if !targets.contains(&target) {
+                targets.push(target);
+            }
+        }
+        targets
+    }
+
     /// Flows to print.
     fn limit(&self) -> usize {
         let is_table = !self.format.json && !self.format.csv;
