@@ -37,7 +37,8 @@ fn a_check_finds_what_is_wrong_and_leaves_everything_as_it_is() {
         (&["--mode", "auto"], "no mirror endpoint"),
         (&["--api", "0.0.0.0:8081"], "would show everyone"),
         (&["--write", "/no/such/folder/m.pcapng"], "no folder /no/such/folder"),
-        (&["--keep-files", "3"], "needs a series"),
+        (&["--keep-files", "3"], "--rotate-size"),
+        (&["--outer"], "--write <FILE>"),
         (&["--tap", "a/b"], "make a name"),
         (&["--vxlan", "10.0.0.1:4789,x"], "not an address with a port"),
         (&["--api-token-file", "/no/such/token"], "cannot read /no/such/token"),
@@ -62,6 +63,12 @@ fn a_configuration_file_is_read_and_its_faults_are_told_by_line() {
     let (is_fine, text) = check(&["--config", path]);
     assert!(!is_fine && text.contains("line 2: there is no option workres"), "{text}");
     assert!(text.contains("hint: did you mean workers?"), "{text}");
+    // An option and what it needs may come from two places.
+    fs::write(&file, "write = 'mirror.pcapng'\nkeep-files = 3\n").unwrap();
+    let (is_fine, text) = check(&["--config", path]);
+    assert!(!is_fine && text.contains("--rotate-size"), "{text}");
+    let (is_fine, text) = check(&["--config", path, "--rotate-packets", "5", "--outer"]);
+    assert!(is_fine, "{text}");
 }
 
 #[test]

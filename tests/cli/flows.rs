@@ -100,6 +100,22 @@ fn mirror_sources_have_the_names_that_aws_gives_them() {
 }
 
 #[test]
+fn what_says_how_flows_are_printed_is_refused_where_none_are() {
+    let said = |arguments: &[&str]| {
+        let output = Command::new(mirrorscope_bin()).args(["flows", &web()]).args(arguments).output();
+        let output = output.expect("the program starts");
+        assert!(!output.status.success() && output.stdout.is_empty(), "{arguments:?}");
+        String::from_utf8(output.stderr).expect("it is text")
+    };
+    for words in [["--csv"].as_slice(), &["--json"], &["--top", "3"], &["--sort", "loss"]] {
+        let text = said(&[&["--flow-log", "vpc"], words].concat());
+        assert!(text.contains("cannot be used with") && text.contains("--flow-log"), "{text}");
+    }
+    let text = said(&["--region", "eu-central-1"]);
+    assert!(text.contains("not provided") && text.contains("--flow-log"), "{text}");
+}
+
+#[test]
 fn an_expression_chooses_the_packets_that_make_flows() {
     let (all, icmp) = (flows(&[&web()]), flows(&[&web(), "icmp"]));
     assert!(!icmp.is_empty() && icmp.iter().all(|flow| flow["protocol"] == "icmp"));

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use mirrorscope_core::{aws::inventory::Inventory, flow_log::Writer};
 
 use crate::flow_log::{
@@ -43,6 +43,12 @@ pub(crate) struct FlowLogArgs {
     /// What may wait there, MiB; flow logs beyond it are lost, and counted
     #[arg(long, value_name = "MIB", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     spool_size: u64,
+}
+
+/// The options that mean nothing without a flow log.
+pub(crate) fn options_of_logs() -> ArgGroup {
+    let options = ["flow_log_interval", "agent_id", "account_id", "region", "spool", "spool_size"];
+    ArgGroup::new("options of flow logs").args(options).multiple(true).requires("flow_log")
 }
 
 impl FlowLogArgs {

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use clap::{Args as ClapArgs, ValueEnum};
+use clap::{ArgGroup, Args as ClapArgs, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use mirrorscope_core::{
     Packet,
@@ -22,7 +22,12 @@ use mirrorscope_core::{
     },
 };
 
-use super::{aws::files::SourceFiles, flow_log::FlowLogArgs, format::Format, input::Input};
+use super::{
+    aws::files::SourceFiles,
+    flow_log::{FlowLogArgs, options_of_logs},
+    format::Format,
+    input::Input,
+};
 use crate::{
     failure::Failure,
     flow_log::{
@@ -40,7 +45,10 @@ use crate::{
 /// packet that was mirrored at both of its ends counts once, and the two sessions' flows become one; so does a packet
 /// that one session delivers twice.
 #[derive(ClapArgs, Debug)]
-#[command(after_help = "\
+#[command(
+    group(options_of_logs()),
+    group(options_of_tables()),
+    after_help = "\
 Examples:
   mirrorscope flows mirror.pcap                          a table, the busiest flow first
   mirrorscope flows --sort loss --top 10 mirror.pcap     where the mirror lost most
@@ -55,7 +63,8 @@ Examples:
 
 Notes in the table: retr retransmissions, ooo overtaken segments, lost octets that were acknowledged and never
 seen, dup copies of the same packets, zwin closed windows, cut packets that were not captured whole.
-Exit status: 0 done, 1 failed, 2 the capture is damaged (packets before the damage were counted).")]
+Exit status: 0 done, 1 failed, 2 the capture is damaged (packets before the damage were counted)."
+)]
 pub(super) struct Args {
     #[command(flatten)]
     input: Input,
@@ -93,6 +102,12 @@ pub(super) struct Args {
 
     #[command(flatten)]
     logs: FlowLogArgs,
+}
+
+/// The options that mean nothing where flow logs are written instead.
+fn options_of_tables() -> ArgGroup {
+    let options = ["json", "csv", "sort", "top"];
+    ArgGroup::new("options of tables").args(options).multiple(true).conflicts_with("flow_log")
 }
 
 /// The sort keys under the names that core gives them.

@@ -22,7 +22,10 @@ mod config;
 mod sinks;
 
 use self::sinks::SinkArgs;
-use super::{aws::files::SourceFiles, flow_log::FlowLogArgs};
+use super::{
+    aws::files::SourceFiles,
+    flow_log::{FlowLogArgs, options_of_logs},
+};
 use crate::{
     failure::Failure,
     flow_log::{FlowLog, Run},
@@ -214,7 +217,9 @@ fn command() -> Command {
 
 fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
     let words = std::iter::once(OsString::from("mirrorscope serve")).chain(words);
-    let matches = command().try_get_matches_from(words);
+    // Only here have the options of all places come together: one may stand in the file, and what it needs not.
+    let command = command().groups(sinks::options_of_files()).group(options_of_logs().arg("flow_log_file"));
+    let matches = command.try_get_matches_from(words);
     let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
     args.map_err(|error| Failure::new(error.to_string().trim_start_matches("error: ").trim_end()))
 }
@@ -379,6 +384,23 @@ mod tests {
         let refusal = args("--mode auto").settings().unwrap_err();
         assert!(refusal.to_string().contains("no mirror endpoint"), "{refusal}");
         assert!(args("--mode auto --mirror-endpoint vpce-0123456789abcdef0").settings().is_ok());
+    }
+
+    #[test]
+    fn an_option_without_what_it_is_for_is_refused() {
+        for (useless, missing) in [
+            ("--outer", "--write"),
+            ("--disk-floor 3", "--write"),
+            ("--rotate-packets 3", "--write"),
+            ("--keep-files 3 --write x", "--rotate-size"),
+            ("--spool x", "--flow-log"),
+            ("--flow-log-file 3", "--flow-log"),
+        ] {
+            let refusal = parse(words(useless)).unwrap_err().to_string();
+            assert!(refusal.contains("not provided") && refusal.contains(missing), "{useless}: {refusal}");
+        }
+        args("--write x --outer --disk-floor 3 --rotate-seconds 3 --rotate-size 3 --keep-files 3");
+        args("--flow-log json --spool x --flow-log-file 3 --flow-log-interval 3");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use mirrorscope_core::sinks::pcapng::Part;
 
 use crate::{
@@ -77,6 +77,17 @@ pub(super) struct SinkArgs {
     pub(super) require_sinks: bool,
 }
 
+/// The options that mean nothing without another one: of files that are written, and of a series of them.
+pub(super) fn options_of_files() -> [ArgGroup; 3] {
+    let group = |name, options: &[&'static str]| ArgGroup::new(name).args(options).multiple(true);
+    let rotations = ["rotate_size", "rotate_seconds", "rotate_packets"];
+    [
+        group("a series of files", &rotations).requires("write"),
+        group("options of files", &["outer", "disk_floor"]).requires("write"),
+        group("options of a series", &["keep_files"]).requires("a series of files"),
+    ]
+}
+
 /// Those who share the flows.
 #[derive(Clone, Debug)]
 struct Collectors(Vec<SocketAddr>);
@@ -135,12 +146,6 @@ impl SinkArgs {
                 let message = format!("{}: there is no folder {}", path.display(), folder.display());
                 return Err(Failure::new(message).hint("create it, or choose another place"));
             }
-        }
-        let rotates =
-            self.rotate_size.is_some() || self.rotate_seconds.is_some() || self.rotate_packets.is_some();
-        if self.keep_files.is_some() && !rotates {
-            return Err(Failure::new("--keep-files needs a series of files")
-                .hint("give --rotate-size, --rotate-seconds or --rotate-packets"));
         }
         Ok(())
     }
