@@ -32,6 +32,8 @@ fn a_check_finds_what_is_wrong_and_leaves_everything_as_it_is() {
     assert!(text.contains(&format!("{taken} is taken")) && text.contains("--port or --listen"), "{text}");
     assert!(!check(&[&["--listen", "127.0.0.1:0"], words.as_slice()].concat()).1.contains("taken"));
     assert!(!capture.exists());
+    let apart = ["--health", "127.0.0.2:9", "--api", "127.0.0.1:9"];
+    assert!(!check(&apart).1.contains("are one place"));
     for (words, wanted) in [
         (["tcp porrt 443"].as_slice(), "porrt"),
         (&["--mode", "auto"], "no mirror endpoint"),
@@ -39,6 +41,10 @@ fn a_check_finds_what_is_wrong_and_leaves_everything_as_it_is() {
         (&["--write", "/no/such/folder/m.pcapng"], "no folder /no/such/folder"),
         (&["--keep-files", "3"], "--rotate-size"),
         (&["--outer"], "--write <FILE>"),
+        (&["--text", "/"], "this is a directory"),
+        (&["--health", "127.0.0.1:9", "--api", "127.0.0.1:9"], "are one place"),
+        (&["--health", "0.0.0.0:9", "--api", "127.0.0.1:9"], "are one place"),
+        (&["--health", "[::]:9", "--api", "127.0.0.1:9"], "are one place"),
         (&["--tap", "a/b"], "make a name"),
         (&["--vxlan", "10.0.0.1:4789,x"], "not an address with a port"),
         (&["--api-token-file", "/no/such/token"], "cannot read /no/such/token"),

@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    net::{SocketAddr, TcpListener, UdpSocket},
+    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
 };
 
@@ -56,6 +56,14 @@ fn ports(plan: &Plan) -> Result<(), Failure> {
         Some(Listen::Address(address)) => Some(*address),
         _ => None,
     };
+    if let (Some(health), Some(api)) = (plan.health, api)
+        && health.port() == api.port()
+        && health.port() != 0
+        && (takes(health.ip(), api.ip()) || takes(api.ip(), health.ip()))
+    {
+        return Err(Failure::new(format_args!("--health {health} and --api {api} are one place"))
+            .hint("give one of them another port, or `none`"));
+    }
     for (option, address) in [("--health", plan.health), ("--api", api)] {
         let Some(address) = address else { continue };
         free(address, TcpListener::bind(address).map(drop), option, |error| {
@@ -64,6 +72,11 @@ fn ports(plan: &Plan) -> Result<(), Failure> {
         })?;
     }
     Ok(())
+}
+
+/// Whether who listens on `one` takes what comes to `other`: every address of IPv6 stands for those of IPv4 too.
+fn takes(one: IpAddr, other: IpAddr) -> bool {
+    one == other || one.is_unspecified() && (one.is_ipv6() || other.is_ipv4())
 }
 
 fn free(

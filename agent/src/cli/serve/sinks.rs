@@ -146,6 +146,10 @@ impl SinkArgs {
                 let message = format!("{}: there is no folder {}", path.display(), folder.display());
                 return Err(Failure::new(message).hint("create it, or choose another place"));
             }
+            if path.is_dir() {
+                return Err(Failure::new(format_args!("{}: this is a directory", path.display()))
+                    .hint("give a file name inside it"));
+            }
         }
         Ok(())
     }
