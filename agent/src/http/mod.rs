@@ -6,8 +6,8 @@
 use std::{
     io,
     net::{SocketAddr, TcpListener},
-    os::unix::net::{UnixListener, UnixStream},
-    path::PathBuf,
+    os::unix::net::UnixListener,
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
 };
@@ -109,12 +109,11 @@ fn bind(address: SocketAddr, what: &str, option: &str) -> Result<TcpListener, Fa
 fn bind_path(path: &PathBuf) -> Result<UnixListener, Failure> {
     use std::os::unix::fs::{FileTypeExt, PermissionsExt};
     let bind = || {
-        // A socket that a killed agent left behind would keep the next one from starting; one that is answered is in use.
+        // A socket that a killed agent left behind would keep the next one from starting.
         if path.symlink_metadata().is_ok_and(|metadata| metadata.file_type().is_socket()) {
-            match UnixStream::connect(path) {
-                Ok(_) => return Err(io::ErrorKind::AddrInUse.into()),
-                Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path)?,
-                Err(error) => return Err(error),
+            match is_in_use(path)? {
+                true => return Err(io::ErrorKind::AddrInUse.into()),
+                false => std::fs::remove_file(path)?,
             }
         }
         let listener = UnixListener::bind(path)?;
@@ -122,4 +121,47 @@ fn bind_path(path: &PathBuf) -> Result<UnixListener, Failure> {
         Ok::<_, io::Error>(listener)
     };
     bind().map_err(|error| Failure::new(format_args!("cannot listen on {}: {error}", path.display())))
+}
+
+/// Whether somebody listens on a socket. An agent that hangs has a full queue sooner or later, in which a connection that
+/// may wait would wait for ever.
+fn is_in_use(path: &Path) -> io::Result<bool> {
+    use socket2::{Domain, SockAddr, Socket, Type};
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(true),
+        Err(error) => match error.kind() {
+            io::ErrorKind::WouldBlock => Ok(true),
+            io::ErrorKind::ConnectionRefused => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{os::unix::net::UnixStream, sync::mpsc, time::Duration};
+
+    use socket2::{Domain, SockAddr, Socket, Type};
+
+    use super::*;
+
+    #[test]
+    fn a_socket_whose_owner_hangs_is_in_use_and_one_without_owner_is_not() {
+        let path = std::env::temp_dir().join(format!("mirrorscope-hangs-{}.sock", std::process::id()));
+        let owner = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+        owner.bind(&SockAddr::unix(&path).unwrap()).unwrap();
+        // It accepts nobody, and this many wait.
+        owner.listen(0).unwrap();
+        let _waiting = UnixStream::connect(&path).unwrap();
+        let (sender, refusals) = mpsc::channel();
+        let asked = path.clone();
+        thread::spawn(move || sender.send(bind_path(&asked).err().map(|failure| failure.to_string())));
+        let refusal = refusals.recv_timeout(Duration::from_secs(10)).expect("it does not wait");
+        assert!(refusal.is_some_and(|refusal| refusal.contains("in use")));
+        drop(owner);
+        assert!(bind_path(&path).is_ok());
+        std::fs::remove_file(path).unwrap();
+    }
 }
