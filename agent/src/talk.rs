@@ -18,3 +18,8 @@ pub(crate) use say;
 pub(crate) fn line(words: Arguments<'_>) {
     let _ = stderr().write_all(format!("{words}\n").as_bytes());
 }
+
+/// So many of something, as one says it: "1 packet", "2 packets".
+pub(crate) fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

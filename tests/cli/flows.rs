@@ -100,6 +100,24 @@ fn mirror_sources_have_the_names_that_aws_gives_them() {
 }
 
 #[test]
+fn one_fragment_is_said_to_be_one() {
+    let capture = scratch("one-fragment.pcap");
+    let ipv4 = [
+        0x45, 0, 0, 28, 0, 1, // version and length of the header, no service, length, identification
+        0, 2, 64, 17, 0, 0, // fragment offset 16, time to live, UDP, checksum
+        10, 0, 0, 1, 10, 0, 0, 2, // addresses
+        1, 2, 3, 4, 5, 6, 7, 8, // the middle of a datagram
+    ];
+    let header = [0xa1b2_c3d4_u32, 4 << 16 | 2, 0, 0, 65_535, 101].map(u32::to_le_bytes);
+    let record = [0, 0, ipv4.len() as u32, ipv4.len() as u32].map(u32::to_le_bytes);
+    let octets = [header.as_flattened(), record.as_flattened(), &ipv4].concat();
+    fs::write(&capture, octets).expect("a capture");
+    let output = Command::new(mirrorscope_bin()).args(["flows", &capture]).output().expect("it starts");
+    let notes = String::from_utf8_lossy(&output.stderr);
+    assert!(notes.contains("1 fragment came without the first one"), "{notes}");
+}
+
+#[test]
 fn what_says_how_flows_are_printed_is_refused_where_none_are() {
     let said = |arguments: &[&str]| {
         let output = Command::new(mirrorscope_bin()).args(["flows", &web()]).args(arguments).output();

@@ -168,7 +168,7 @@ fn a_capture_without_tunnels_is_decoded_and_said_to_be_one() {
     assert!(output.status.success());
     assert_eq!(text(&output.stdout).lines().count(), 27);
     assert!(
-        text(&output.stderr).contains("none of the 27 packets is Geneve or VXLAN"),
+        text(&output.stderr).contains("neither Geneve nor VXLAN in 27 packets"),
         "{}",
         text(&output.stderr)
     );

@@ -36,7 +36,7 @@ use crate::{
     },
     output::Output,
     pipeline::Sink,
-    talk::say,
+    talk::{counted, say},
 };
 
 /// Print the flows of a capture: who talked to whom inside the mirrored traffic
@@ -307,28 +307,28 @@ fn timeout_ns(seconds: u32) -> u64 {
 /// What the printed flows do not show.
 fn note(counters: &FlowCounters, left_out: LeftOut, args: &Args) {
     if counters.duplicates > 0 {
-        let FlowCounters { duplicates, .. } = counters;
-        say!(
-            "note: {duplicates} packets were copies of others, mirrored or delivered again, and not counted as packets"
-        );
-        say!("  hint: --keep-duplicates counts them, in the flow of the session that shows them");
+        let copies = counted(counters.duplicates, "packet");
+        say!("note: {copies} came again, mirrored or delivered another time, and counted once");
+        say!("  hint: --keep-duplicates counts each, in the flow of the session that shows it");
     }
     if counters.not_ip > 0 {
-        say!("note: {} packets belong to no flow: they are not IP, or could not be read", counters.not_ip);
+        let packets = counted(counters.not_ip, "packet");
+        say!("note: {packets} went into no flow: not IP, or not to be read");
     }
     if counters.lone_fragments > 0 {
-        say!(
-            "note: {} fragments came without their first one, and are counted without ports",
-            counters.lone_fragments
-        );
+        let fragments = counted(counters.lone_fragments, "fragment");
+        say!("note: {fragments} came without the first one, and counted without ports");
     }
     if counters.evicted > 0 {
-        say!("note: the table was full: {} flows ended early and may be in several parts", counters.evicted);
+        let flows = counted(counters.evicted, "flow");
+        say!("note: the table was full: {flows} ended early and may be in several parts");
         say!("  hint: --max-flows holds more than {}", args.max_flows);
     }
     if left_out.flows > 0 && args.top.is_none() {
         let LeftOut { flows, packets, bytes } = left_out;
-        say!("note: {flows} further flows ({packets} packets, {bytes} octets) are not printed");
+        let [flows, packets, octets] = [(flows, "further flow"), (packets, "packet"), (bytes, "octet")]
+            .map(|(count, noun)| counted(count, noun));
+        say!("note: not printed: {flows} ({packets}, {octets})");
         let limit = args.limit();
         match limit < args.max_flows {
             true => say!("  hint: --top prints more than {limit}, --csv and --json all"),

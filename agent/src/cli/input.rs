@@ -16,7 +16,7 @@ use crate::{
     pipeline::{self, Selection, Sink, Summary},
     progress::Progress,
     sources::{FileSource, STDIN},
-    talk::say,
+    talk::{counted, say},
 };
 
 /// Which capture, and how to decode it.
@@ -115,12 +115,13 @@ impl Input {
         if summary.read == 0 {
             say!("note: the capture holds no packet");
         } else if decoded == 0 {
-            say!("note: --skip {} passed over all {} packets", self.skip, summary.read);
+            say!("note: --skip {} passed over all of {}", self.skip, counted(summary.read, "packet"));
         } else if !summary.known_link {
             say!("note: no packet could be decoded: the capture's link type is not known");
             say!("  hint: capture on an Ethernet interface, or on `any` (Linux cooked)");
         } else if !summary.tunnelled {
-            say!("note: none of the {decoded} packets is Geneve or VXLAN: they are shown as they are");
+            let packets = counted(decoded, "packet");
+            say!("note: neither Geneve nor VXLAN in {packets}: shown as captured");
             say!("  hint: --geneve-port and --vxlan-port set other ports than 6081 and 4789");
         }
     }

@@ -22,6 +22,7 @@ use crate::{
     output::{self, Output},
     pipeline::Sink,
     sinks::capture_file::CaptureFile,
+    talk::counted,
     timezone,
 };
 
@@ -242,9 +243,8 @@ fn count(args: &Args) -> Result<(), Failure> {
     let mut counter = Counter { packets: 0 };
     let result = args.input.read(true, &mut counter)?;
     let mut output = Output::new();
-    let plural = if counter.packets == 1 { "" } else { "s" };
     output.print(|line| {
-        line.uint(counter.packets).str(" packet").str(plural).byte(b'\n');
+        line.str(&counted(counter.packets, "packet")).byte(b'\n');
     })?;
     output.flush()?;
     result
