@@ -433,6 +433,17 @@ fn a_written_capture_keeps_the_link_and_the_mode_of_what_it_replaces() {
 }
 
 #[test]
+fn a_word_without_end_is_not_said_again_as_a_whole() {
+    let word = "x".repeat(60_000);
+    for words in [[word.as_str()].as_slice(), &["read", "--style", &word], &["serve", "--port", &word]] {
+        let output = mirrorscope(words);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains("xxx …") && said.contains("--help") && said.len() < 2_000, "{}", said.len());
+    }
+}
+
+#[test]
 fn wrong_words_are_no_damaged_capture() {
     for words in [&["read", "-c", "0", "x"][..], &["read"], &["no-such-command"]] {
         assert_eq!(mirrorscope(words).status.code(), Some(1), "{words:?}");

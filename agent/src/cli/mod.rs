@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, talk::say};
 
 mod aws;
 #[cfg(target_os = "linux")]
@@ -72,8 +72,24 @@ pub(crate) fn run() -> Result<(), Failure> {
 /// Prints help where it was asked for, or what is wrong with the words. Exit status 2 is for damaged captures, so
 /// wrong words are an ordinary failure.
 fn explain_usage(error: &clap::Error) -> Result<(), Failure> {
-    let _ = error.print();
+    let text = error.to_string();
+    match cut(&text) {
+        // With what clap colours.
+        cut if cut == text || !error.use_stderr() => drop(error.print()),
+        cut => say!("{}", cut.trim_end()),
+    }
     if error.use_stderr() { Err(Failure::already_told()) } else { Ok(()) }
+}
+
+/// What is wrong with the words, without most of a word that has no end: some are made by programs.
+fn cut(text: &str) -> String {
+    /// Longer than any line of clap's own, and enough of a word to know it again.
+    const MAX_LETTERS: usize = 500;
+    let lines = text.split_inclusive('\n').map(|line| match line.char_indices().nth(MAX_LETTERS) {
+        Some((end, _)) => format!("{} …\n", &line[..end]),
+        None => line.to_owned(),
+    });
+    lines.collect()
 }
 
 #[cfg(test)]

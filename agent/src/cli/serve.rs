@@ -221,7 +221,9 @@ fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Args, Failure> {
     let command = command().groups(sinks::options_of_files()).group(options_of_logs().arg("flow_log_file"));
     let matches = command.try_get_matches_from(words);
     let args = matches.and_then(|matches| Args::from_arg_matches(&matches));
-    args.map_err(|error| Failure::new(error.to_string().trim_start_matches("error: ").trim_end()))
+    args.map_err(|error| {
+        Failure::new(super::cut(&error.to_string()).trim_start_matches("error: ").trim_end())
+    })
 }
 
 impl Args {

@@ -207,7 +207,7 @@ fn judge(command: &Command, key: &str, words: &[OsString]) -> Result<(), Fault> 
             Err((format!("there is no option {key}"), hint))
         }
         Err(error) => {
-            let text = error.to_string();
+            let text = super::super::cut(&error.to_string());
             let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
             Err((reason.to_owned(), "`mirrorscope serve --help` tells what it takes".to_owned()))
         }
