@@ -23,7 +23,7 @@ export function imports() {
     return { ...imports, before: wasm ?? {} };
 }
 export function add({ exports }) {
-    wasm = wasm ? { ...wasm, ...exports } : exports;
+    wasm = wasm ? Object.assign(Object.create(wasm), exports) : exports;
     exports.__wbindgen_start?.();
 }
 ";
