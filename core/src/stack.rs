@@ -127,7 +127,7 @@ impl<'a> Stack<'a> {
     }
 
     /// Adds a layer inside those that were read.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn push(&mut self, span: Span) {
         self.layers.push(span);
     }
