@@ -33,7 +33,7 @@ mod tests {
         error::Cause,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4},
+            testing::{assert_cut, decode, ipv4, shown},
         },
         record::LinkType,
     };
@@ -64,5 +64,34 @@ mod tests {
         let stop = decode(LinkType::RAW, &packet).stop().unwrap();
         assert_eq!((stop.layer, stop.offset, stop.needed, stop.had), (Layer::Ah, 21, 1, 0));
         assert!(matches!(stop.cause, Cause::Bad(_)));
+    }
+
+    #[test]
+    fn every_field_is_shown_and_the_check_value_may_be_empty() {
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &packet()), Layer::Ah),
+            [
+                "0..1 ah.next_header = 17 (UDP)".to_owned(),
+                "1..2 ah.length = 4".to_owned(),
+                "4..8 ah.spi = 0x00000100".to_owned(),
+                "8..12 ah.sequence = 1".to_owned(),
+                format!("12..24 ah.icv = {}", "cc".repeat(12)),
+            ]
+        );
+        let mut without = packet();
+        without[21] = 1;
+        let stack = decode(LinkType::RAW, &without[..32]);
+        assert_eq!(
+            (stack.stop().map(|stop| stop.layer), shown(&stack, Layer::Ah).len()),
+            (Some(Layer::Udp), 4)
+        );
+    }
+
+    #[test]
+    fn a_check_value_that_is_cut_says_how_many_octets_are_missing() {
+        let stop = decode(LinkType::RAW, &packet()[..43]).stop().unwrap();
+        assert_eq!((stop.layer, stop.offset, stop.needed, stop.had), (Layer::Ah, 20, 24, 23));
+        let behind = decode(LinkType::RAW, &packet()[..44]).stop().unwrap();
+        assert_eq!(behind.layer, Layer::Udp);
     }
 }

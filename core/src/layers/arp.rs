@@ -43,7 +43,7 @@ mod tests {
         field::Value,
         layers::{
             Layer,
-            testing::{assert_cut, decode, value},
+            testing::{assert_cut, decode, named, shown, value},
         },
         record::LinkType,
     };
@@ -71,5 +71,31 @@ mod tests {
         assert_cut(LinkType::ETHERNET, &frame()[..22], Layer::Arp, 14, 8);
         let stop = decode(LinkType::ETHERNET, &frame()[..30]).stop().unwrap();
         assert_eq!((stop.offset, stop.needed, stop.had), (14, 28, 16));
+    }
+
+    #[test]
+    fn every_operation_has_its_name_and_addresses_of_other_sizes_stay_octets() {
+        assert_eq!(
+            named(super::operation_name),
+            [(1, "request"), (2, "reply"), (3, "reverse request"), (4, "reverse reply")]
+        );
+        assert_eq!(
+            shown(&decode(LinkType::ETHERNET, &frame()), Layer::Arp),
+            [
+                "0..2 arp.hw.type = 1",
+                "2..4 arp.proto.type = 0x0800 (IPv4)",
+                "4..5 arp.hw.size = 6",
+                "5..6 arp.proto.size = 4",
+                "6..8 arp.opcode = 1 (request)",
+                "8..14 arp.src.hw_mac = 02:02:02:02:02:02",
+                "14..18 arp.src.proto_ipv4 = 10.0.0.1",
+                "18..24 arp.dst.hw_mac = 00:00:00:00:00:00",
+                "24..28 arp.dst.proto_ipv4 = 10.0.0.2",
+            ]
+        );
+        let mut short = frame();
+        short[18] = 2;
+        let lines = shown(&decode(LinkType::ETHERNET, &short), Layer::Arp);
+        assert_eq!(lines[5..], ["8..20 arp.addresses = 0202020202020a0000010000"]);
     }
 }

@@ -64,7 +64,7 @@ mod tests {
     use crate::{
         layers::{
             Layer,
-            testing::{assert_cut, decode, layers},
+            testing::{assert_cut, decode, layers, named, shown},
         },
         record::LinkType,
     };
@@ -90,5 +90,40 @@ mod tests {
     fn the_greatest_length_is_1500_and_what_is_greater_is_a_type() {
         assert_eq!(layers(LinkType::ETHERNET, &frame(1500)), [Layer::Ethernet, Layer::Llc]);
         assert_eq!(layers(LinkType::ETHERNET, &frame(1501)), [Layer::Ethernet]);
+    }
+
+    #[test]
+    fn the_two_octets_behind_the_addresses_are_a_type_or_a_length() {
+        let last = |value| {
+            let frame = frame(value);
+            let lines = shown(&decode(LinkType::ETHERNET, &frame), Layer::Ethernet);
+            assert_eq!(lines[..2], ["0..6 eth.dst = 01:01:01:01:01:01", "6..12 eth.src = 01:01:01:01:01:01"]);
+            lines[2..].join(", ")
+        };
+        assert_eq!(last(0x88cc), "12..14 eth.type = 0x88cc (LLDP)");
+        assert_eq!(last(1501), "12..14 eth.type = 0x05dd");
+        assert_eq!(last(1500), "12..14 eth.len = 1500");
+    }
+
+    #[test]
+    fn every_known_type_has_a_name() {
+        assert_eq!(
+            named(super::ether_type_name),
+            [
+                (0x0800, "IPv4"),
+                (0x0806, "ARP"),
+                (0x22eb, "ERSPAN type III"),
+                (0x6558, "Transparent Ethernet bridging"),
+                (0x8035, "RARP"),
+                (0x8100, "802.1Q VLAN"),
+                (0x86dd, "IPv6"),
+                (0x8847, "MPLS"),
+                (0x8863, "PPPoE discovery"),
+                (0x8864, "PPPoE session"),
+                (0x88a8, "802.1ad service VLAN"),
+                (0x88be, "ERSPAN type II"),
+                (0x88cc, "LLDP"),
+            ]
+        );
     }
 }

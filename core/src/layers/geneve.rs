@@ -187,7 +187,10 @@ mod tests {
     use super::*;
     use crate::{
         error::Cause,
-        layers::Layer,
+        layers::{
+            Layer,
+            testing::{decode, ipv4, shown, udp},
+        },
         record::{LinkType, Record},
         stack::Decoder,
     };
@@ -236,5 +239,75 @@ mod tests {
             stack.layers().iter().map(|span| span.layer).collect::<Vec<_>>(),
             [Layer::Ipv4, Layer::Udp, Layer::Geneve]
         );
+    }
+
+    /// IPv4 / UDP from one port to another / these octets.
+    fn packet(src: u16, dst: u16, geneve: &[u8]) -> Vec<u8> {
+        let len = 8 + geneve.len() as u16;
+        [&ipv4(17, 20 + len)[..], &udp(src, dst, len), geneve].concat()
+    }
+
+    #[test]
+    fn every_field_and_option_is_shown_with_its_octets() {
+        let cookie = [0x01, 0x08, 3, 0x21, 0, 0, 0, 9];
+        let mut header = [&WITH_OPTION[..], &cookie].concat();
+        header[0] = 4;
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &packet(9, UDP_PORT, &header)), Layer::Geneve),
+            [
+                "0..1 geneve.version = 0",
+                "0..1 geneve.option.length = 16",
+                "1..2 geneve.flags = 0x40",
+                "  1..2 geneve.flags.oam = 0",
+                "  1..2 geneve.flags.critical = 1",
+                "  1..2 geneve.flags.reserved = 0",
+                "2..4 geneve.proto_type = 0x6558 (Transparent Ethernet bridging)",
+                "4..7 geneve.vni = 7",
+                "7..8 geneve.reserved = 0x00",
+                "8..24 geneve.options = 01028001010203040108032100000009",
+                "  8..16 geneve.option = Option",
+                "    8..10 geneve.option.class = 0x0102",
+                "    10..11 geneve.option.type = 0x80",
+                "    10..11 geneve.option.type.critical = 1",
+                "    11..12 geneve.option.flags.reserved = 0",
+                "    11..12 geneve.option.length = 8",
+                "    12..16 geneve.option.unknown.data = 01020304",
+                "  16..24 geneve.option = AWS flow cookie",
+                "    16..18 geneve.option.class = 0x0108 (AWS)",
+                "    18..19 geneve.option.type = 0x03",
+                "    18..19 geneve.option.type.critical = 0",
+                "    19..20 geneve.option.flags.reserved = 1",
+                "    19..20 geneve.option.length = 8",
+                "    20..24 geneve.aws.cookie = 0x00000009",
+            ]
+        );
+        let bare = [0, 0, 0x12, 0x34, 0, 0, 7, 0];
+        let lines = shown(&decode(LinkType::RAW, &packet(9, UDP_PORT, &bare)), Layer::Geneve);
+        assert_eq!(lines.last().unwrap(), "7..8 geneve.reserved = 0x00");
+    }
+
+    #[test]
+    fn options_are_critical_by_the_highest_bit_of_their_type_and_the_header_by_its_own() {
+        let option = |kind| GeneveOption { class: 0x0108, kind, data: &[], at: 8 }.is_critical();
+        assert_eq!([0x80, 0xff, 0x7f, 0].map(option), [true, true, false, false]);
+        let flags = |octet| {
+            let header = header(&[0, octet, 8, 0, 0, 0, 0, 0]).unwrap();
+            (header.oam, header.critical)
+        };
+        assert_eq!([0x80, 0x40, 0x3f].map(flags), [(true, false), (false, true), (false, false)]);
+    }
+
+    #[test]
+    fn from_the_port_of_geneve_it_is_geneve_only_where_it_carries_ip_or_ethernet() {
+        let third = |protocol_type: u16, version: u8| {
+            let [a, b] = protocol_type.to_be_bytes();
+            let packet = packet(UDP_PORT, 9, &[version << 6, 0, a, b, 0, 0, 0, 0]);
+            decode(LinkType::RAW, &packet).layers().get(2).map(|span| span.layer)
+        };
+        for protocol_type in [0x0800, 0x86dd, 0x6558] {
+            assert_eq!(third(protocol_type, 0), Some(Layer::Geneve), "{protocol_type:#x}");
+            assert_eq!(third(protocol_type, 1), None, "{protocol_type:#x}, version 1");
+        }
+        assert_eq!(third(0x1234, 0), None);
     }
 }

@@ -113,7 +113,7 @@ mod tests {
         error::Cause,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, layers},
+            testing::{assert_cut, decode, ipv4, layers, shown},
         },
         record::LinkType,
     };
@@ -145,5 +145,64 @@ mod tests {
         packet[20..22].copy_from_slice(&[0, 2]);
         let stop = decode(LinkType::RAW, &packet).stop().unwrap();
         assert_eq!((stop.offset, stop.had, stop.cause), (21, 2, Cause::Bad("version")));
+    }
+
+    #[test]
+    fn every_optional_word_is_shown_where_it_lies() {
+        let mut all = packet(0xb0);
+        all[24..36].copy_from_slice(&[0xbe, 0xef, 0, 3, 0, 0, 0, 7, 0, 0, 0, 8]);
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &all), Layer::Gre),
+            [
+                "0..2 gre.flags_and_version = 0xb000",
+                "  0..2 gre.flags.checksum = 1",
+                "  0..2 gre.flags.routing = 0",
+                "  0..2 gre.flags.key = 1",
+                "  0..2 gre.flags.sequence_number = 1",
+                "  0..2 gre.flags.strict_source_route = 0",
+                "  0..2 gre.flags.recursion_control = 0",
+                "  0..2 gre.flags.reserved = 0",
+                "  0..2 gre.flags.version = 0",
+                "2..4 gre.proto = 0x0800 (IPv4)",
+                "4..6 gre.checksum = 0xbeef",
+                "6..8 gre.offset = 3",
+                "8..12 gre.key = 0x00000007",
+                "12..16 gre.sequence_number = 8",
+            ]
+        );
+        let mut key_alone = packet(0x20);
+        key_alone[27] = 1;
+        let lines = shown(&decode(LinkType::RAW, &key_alone), Layer::Gre);
+        assert_eq!(lines[10..], ["4..8 gre.key = 0x09090901"]);
+    }
+
+    #[test]
+    fn the_key_of_pptp_is_a_length_and_a_call_and_its_acknowledgment_comes_last() {
+        // Checksum, key and sequence number; acknowledgment, a reserved bit, version 1; PPP.
+        let head = [0xb0, 0x89, 0x88, 0x0b];
+        let words = [[0, 1, 0, 2], [0, 9, 0, 7], [0, 0, 0, 3], [0, 0, 0, 4]].concat();
+        let packet = [&ipv4(47, 49)[..], &head, &words, &[0xff; 9]].concat();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!(stack.layers()[1].header(), 20..40);
+        assert_eq!(
+            shown(&stack, Layer::Gre)[7..],
+            [
+                "  0..2 gre.flags.ack = 1",
+                "  0..2 gre.flags.reserved = 1",
+                "  0..2 gre.flags.version = 1",
+                "2..4 gre.proto = 0x880b",
+                "4..6 gre.checksum = 0x0001",
+                "6..8 gre.offset = 2",
+                "8..10 gre.key.payload_length = 9",
+                "10..12 gre.key.call_id = 7",
+                "12..16 gre.sequence_number = 3",
+                "16..20 gre.ack_number = 4",
+            ]
+        );
+        // Without the version, the same bit is reserved and no word follows for it.
+        let plain = [&ipv4(47, 49)[..], &[0, 0x80, 8, 0], &words, &[0xff; 9]].concat();
+        let stack = decode(LinkType::RAW, &plain);
+        assert_eq!(stack.layers()[1].header(), 20..24);
+        assert_eq!(shown(&stack, Layer::Gre)[7], "  0..2 gre.flags.reserved = 16");
     }
 }

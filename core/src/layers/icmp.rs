@@ -68,7 +68,7 @@ mod tests {
         field::Value,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, value},
+            testing::{assert_cut, decode, ipv4, named, shown, value},
         },
         record::LinkType,
     };
@@ -97,5 +97,61 @@ mod tests {
         assert_eq!(stack.stop(), None);
         assert_eq!(value(&stack, "icmp.type"), Some(Value::Uint(8)));
         assert!(stack.is_truncated());
+    }
+
+    #[test]
+    fn the_four_octets_behind_the_checksum_depend_on_the_type() {
+        let rest_of = |kind, code| {
+            let packet = [&ipv4(1, 28)[..], &[kind, code, 0xab, 0xcd], &[2, 3, 0, 9]].concat();
+            let lines = shown(&decode(LinkType::RAW, &packet), Layer::Icmp);
+            assert_eq!(
+                lines[1..3],
+                [format!("1..2 icmp.code = {code}"), "2..4 icmp.checksum = 0xabcd".into()]
+            );
+            lines[3..].join(", ")
+        };
+        for kind in [0, 8, 13, 14, 15, 16, 17, 18] {
+            assert_eq!(rest_of(kind, 0), "4..6 icmp.ident = 515, 6..8 icmp.seq = 9", "{kind}");
+        }
+        for kind in [42, 43] {
+            assert_eq!(rest_of(kind, 0), "4..6 icmp.ident = 515, 6..7 icmp.ext.echo.seq = 0", "{kind}");
+        }
+        for (kind, code) in [(3, 1), (4, 0), (11, 4)] {
+            assert_eq!(rest_of(kind, code), "4..8 icmp.unused = 02030009", "{kind}");
+        }
+        assert_eq!(rest_of(3, 4), "4..6 icmp.unused = 0203, 6..8 icmp.mtu = 9", "fragmentation needed");
+        assert_eq!(rest_of(5, 1), "4..8 icmp.redir_gw = 2.3.0.9");
+        let advertisement = "4..5 icmp.num_addrs = 2, 5..6 icmp.addr_entry_size = 3, 6..8 icmp.lifetime = 9";
+        assert_eq!(rest_of(9, 0), advertisement);
+        assert_eq!(rest_of(12, 0), "4..8 icmp.rest = 02030009");
+    }
+
+    #[test]
+    fn every_known_type_has_a_name() {
+        assert_eq!(
+            named(super::type_name),
+            [
+                (0, "echo reply"),
+                (3, "destination unreachable"),
+                (4, "source quench"),
+                (5, "redirect"),
+                (8, "echo request"),
+                (9, "router advertisement"),
+                (10, "router solicitation"),
+                (11, "time exceeded"),
+                (12, "parameter problem"),
+                (13, "timestamp request"),
+                (14, "timestamp reply"),
+                (17, "address mask request"),
+                (18, "address mask reply"),
+                (42, "extended echo request"),
+                (43, "extended echo reply"),
+            ]
+        );
+        let packet = echo_request();
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &packet), Layer::Icmp)[0],
+            "0..1 icmp.type = 8 (echo request)"
+        );
     }
 }

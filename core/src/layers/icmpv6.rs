@@ -81,7 +81,7 @@ mod tests {
         field::Value,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, value},
+            testing::{assert_cut, decode, ipv4, named, shown, value},
         },
         record::LinkType,
     };
@@ -110,5 +110,68 @@ mod tests {
         assert_eq!(stack.stop(), None);
         assert_eq!(value(&stack, "icmpv6.type"), Some(Value::Uint(128)));
         assert!(stack.is_truncated());
+    }
+
+    #[test]
+    fn the_four_octets_behind_the_checksum_depend_on_the_type() {
+        let rest_of = |kind| {
+            let packet = [&ipv4(58, 28)[..], &[kind, 7, 0xab, 0xcd], &[0x40, 3, 0, 9]].concat();
+            let lines = shown(&decode(LinkType::RAW, &packet), Layer::Icmpv6);
+            assert_eq!(lines[1..3], ["1..2 icmpv6.code = 7", "2..4 icmpv6.checksum = 0xabcd"]);
+            lines[3..].join(", ").replace("icmpv6.", "")
+        };
+        for kind in [1, 3, 133, 135, 137] {
+            assert_eq!(rest_of(kind), "4..8 reserved = 40030009", "{kind}");
+        }
+        assert_eq!(rest_of(2), "4..8 mtu = 1073938441");
+        assert_eq!(rest_of(4), "4..8 pointer = 1073938441");
+        for kind in [128, 129] {
+            assert_eq!(
+                rest_of(kind),
+                "4..6 echo.identifier = 16387, 6..8 echo.sequence_number = 9",
+                "{kind}"
+            );
+        }
+        for kind in [130, 131, 132] {
+            let listener = "4..6 mld.maximum_response_delay = 16387, 6..8 reserved = 0009";
+            assert_eq!(rest_of(kind), listener, "{kind}");
+        }
+        let router = "4..5 nd.ra.cur_hop_limit = 64, 5..6 nd.ra.flag = 0x03, 6..8 nd.ra.router_lifetime = 9";
+        assert_eq!(rest_of(134), router);
+        // Solicited is the second bit.
+        let neighbor = "4..8 nd.na.flag.r = 0, 4..8 nd.na.flag.s = 1, 4..8 nd.na.flag.o = 0";
+        assert_eq!(rest_of(136), neighbor);
+        assert_eq!(rest_of(143), "4..6 reserved = 4003, 6..8 mldr.nb_mcast_records = 9");
+        for kind in [160, 161] {
+            assert_eq!(rest_of(kind), "4..6 echo.identifier = 16387, 6..7 ext.echo.seq = 0", "{kind}");
+        }
+        assert_eq!(rest_of(200), "4..8 rest = 40030009");
+    }
+
+    #[test]
+    fn every_known_type_has_a_name() {
+        assert_eq!(
+            named(super::type_name),
+            [
+                (1, "destination unreachable"),
+                (2, "packet too big"),
+                (3, "time exceeded"),
+                (4, "parameter problem"),
+                (128, "echo request"),
+                (129, "echo reply"),
+                (130, "multicast listener query"),
+                (131, "multicast listener report"),
+                (132, "multicast listener done"),
+                (133, "router solicitation"),
+                (134, "router advertisement"),
+                (135, "neighbor solicitation"),
+                (136, "neighbor advertisement"),
+                (137, "redirect"),
+                (143, "multicast listener report v2"),
+            ]
+        );
+        let packet = echo_request();
+        let lines = shown(&decode(LinkType::RAW, &packet), Layer::Icmpv6);
+        assert_eq!(lines[0], "0..1 icmpv6.type = 128 (echo request)");
     }
 }

@@ -44,7 +44,7 @@ mod tests {
         field::Value,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, value},
+            testing::{assert_cut, decode, ipv4, shown, value},
         },
         record::LinkType,
     };
@@ -65,5 +65,26 @@ mod tests {
     #[test]
     fn a_cut_header_says_how_many_octets_are_missing() {
         assert_cut(LinkType::RAW, &report(), Layer::Igmp, 20, 8);
+    }
+
+    #[test]
+    fn what_the_octets_mean_depends_on_the_version() {
+        for (kind, second, expected) in [
+            (0x11, 0, "0x11 (membership query), 1..2 igmp.reserved = 00"),
+            (0x11, 100, "0x11 (membership query), 1..2 igmp.max_resp = 100"),
+            (0x12, 5, "0x12 (membership report v1), 1..2 igmp.reserved = 05"),
+            (0x16, 0, "0x16 (membership report v2), 1..2 igmp.max_resp = 0"),
+            (0x17, 0, "0x17 (leave group), 1..2 igmp.max_resp = 0"),
+            (0x13, 1, "0x13, 1..2 igmp.reserved = 01"),
+        ] {
+            let packet = [&ipv4(2, 28)[..], &[kind, second, 9, 4, 224, 0, 0, 251]].concat();
+            let lines = shown(&decode(LinkType::RAW, &packet), Layer::Igmp);
+            assert_eq!(lines[..2].join(", "), format!("0..1 igmp.type = {expected}"));
+            assert_eq!(lines[2..], ["2..4 igmp.checksum = 0x0904", "4..8 igmp.maddr = 224.0.0.251"]);
+        }
+        let third = [&ipv4(2, 28)[..], &[0x22, 0, 9, 4, 0, 0, 0, 3]].concat();
+        let lines = shown(&decode(LinkType::RAW, &third), Layer::Igmp);
+        assert_eq!(lines[0], "0..1 igmp.type = 0x22 (membership report v3)");
+        assert_eq!(lines[3..], ["6..8 igmp.num_grp_recs = 3"]);
     }
 }

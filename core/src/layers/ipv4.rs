@@ -155,7 +155,7 @@ mod tests {
         field::Value,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, layers, value},
+            testing::{assert_cut, decode, ipv4, layers, named, shown, value},
         },
         record::LinkType,
     };
@@ -215,5 +215,110 @@ mod tests {
         packet[0] = 0x44;
         let stop = decode(LinkType::RAW, &packet).stop().unwrap();
         assert_eq!((stop.offset, stop.needed, stop.had), (0, 5, 4));
+    }
+
+    #[test]
+    fn every_field_of_a_header_is_shown_with_its_octets() {
+        let mut packet = [&ipv4(17, 36)[..], &[0x94, 4, 0, 7], &[1, 1, 1, 0], &[0; 8]].concat();
+        packet[0] = 0x47; // 7 words of header
+        packet[1] = 0xb9; // DSCP 46, ECN 1
+        packet[6..8].copy_from_slice(&[0xbf, 0xff]); // reserved bit, more fragments, the greatest offset
+        packet[10..12].copy_from_slice(&[0xbe, 0xef]); // checksum
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &packet), Layer::Ipv4),
+            [
+                "0..1 ip.version = 4",
+                "0..1 ip.hdr_len = 28",
+                "1..2 ip.dsfield = 0xb9",
+                "  1..2 ip.dsfield.dscp = 46",
+                "  1..2 ip.dsfield.ecn = 1",
+                "2..4 ip.len = 36",
+                "4..6 ip.id = 0x0007",
+                "6..7 ip.flags = 5",
+                "  6..7 ip.flags.rb = 1",
+                "  6..7 ip.flags.df = 0",
+                "  6..7 ip.flags.mf = 1",
+                "6..8 ip.frag_offset = 65528",
+                "8..9 ip.ttl = 64",
+                "9..10 ip.proto = 17 (UDP)",
+                "10..12 ip.checksum = 0xbeef",
+                "12..16 ip.src = 10.0.0.1",
+                "16..20 ip.dst = 10.0.0.2",
+                "20..28 ip.options = 9404000701010100",
+                "  20..21 ip.opt.type = 0x94 (router alert)",
+                "    21..22 ip.opt.len = 4",
+                "    22..24 ip.opt.data = 0007",
+                "  24..25 ip.opt.type = 0x01 (no operation)",
+                "  25..26 ip.opt.type = 0x01 (no operation)",
+                "  26..27 ip.opt.type = 0x01 (no operation)",
+                "  27..28 ip.opt.type = 0x00 (end of options)",
+            ]
+        );
+        let plain = ipv4(17, 20);
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &plain), Layer::Ipv4).last().unwrap(),
+            "16..20 ip.dst = 10.0.0.2"
+        );
+    }
+
+    #[test]
+    fn options_end_at_the_end_of_list_and_where_a_length_makes_no_sense() {
+        for options in [[1, 0, 7, 2], [1, 7, 1, 7]] {
+            let mut packet = [&ipv4(17, 24)[..], &options].concat();
+            packet[0] = 0x46;
+            let lines = shown(&decode(LinkType::RAW, &packet), Layer::Ipv4);
+            assert_eq!(lines.iter().filter(|line| line.contains("ip.opt.type")).count(), 2, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_total_length_of_the_header_alone_leaves_no_payload() {
+        let packet = [&ipv4(253, 20)[..], &[1, 2]].concat();
+        let stack = decode(LinkType::RAW, &packet);
+        assert_eq!((stack.stop(), stack.layers()[0].payload_len()), (None, 0));
+    }
+
+    #[test]
+    fn every_known_protocol_and_option_has_a_name() {
+        assert_eq!(
+            named(super::protocol_name),
+            [
+                (0, "IPv6 hop-by-hop options"),
+                (1, "ICMP"),
+                (2, "IGMP"),
+                (4, "IPv4"),
+                (6, "TCP"),
+                (17, "UDP"),
+                (41, "IPv6"),
+                (43, "IPv6 routing"),
+                (44, "IPv6 fragment"),
+                (47, "GRE"),
+                (50, "ESP"),
+                (51, "AH"),
+                (58, "ICMPv6"),
+                (59, "no next header"),
+                (60, "IPv6 destination options"),
+                (89, "OSPF"),
+                (103, "PIM"),
+                (112, "VRRP"),
+                (132, "SCTP"),
+                (135, "Mobility"),
+                (143, "Ethernet"),
+            ]
+        );
+        assert_eq!(
+            named(super::option_name),
+            [
+                (0, "end of options"),
+                (1, "no operation"),
+                (7, "record route"),
+                (68, "timestamp"),
+                (130, "security"),
+                (131, "loose source route"),
+                (134, "commercial security"),
+                (137, "strict source route"),
+                (148, "router alert"),
+            ]
+        );
     }
 }

@@ -86,7 +86,7 @@ mod tests {
         field::Value,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv6, layers, udp, value},
+            testing::{assert_cut, decode, ipv6, layers, shown, udp, value},
         },
         record::LinkType,
     };
@@ -126,5 +126,51 @@ mod tests {
         let options = [&ipv6(0, 24)[..], &[59, 2, 0, 0, 0, 0, 0, 0], &[0; 4]].concat();
         let stop = decode(LinkType::RAW, &options).stop().unwrap();
         assert_eq!((stop.offset, stop.needed, stop.had), (40, 24, 12));
+    }
+
+    #[test]
+    fn every_extension_has_the_names_of_its_own_protocol() {
+        // Next header UDP, one unit of 8 octets more.
+        let first_three = |via: u8| {
+            let packet = [&ipv6(via, 16)[..], &[17, 1, 3, 4], &[0xaa; 12]].concat();
+            shown(&decode(LinkType::RAW, &packet), Layer::Ipv6Ext)
+        };
+        for (via, name, next_header, len) in [
+            (0, " (IPv6 hop-by-hop options)", "ipv6.hopopts.nxt", "ipv6.hopopts.len"),
+            (60, " (IPv6 destination options)", "ipv6.dstopts.nxt", "ipv6.dstopts.len"),
+            (135, " (Mobility)", "mip6.proto", "mip6.hlen"),
+            (140, "", "ipv6.ext.nxt", "ipv6.ext.len"),
+        ] {
+            assert_eq!(
+                first_three(via),
+                [
+                    format!("0..0 ipv6.ext.type = {via}{name}"),
+                    format!("0..1 {next_header} = 17 (UDP)"),
+                    format!("1..2 {len} = 1"),
+                    format!("2..16 ipv6.ext.data = 0304{}", "aa".repeat(12)),
+                ]
+            );
+        }
+        assert_eq!(
+            first_three(43),
+            [
+                "0..0 ipv6.ext.type = 43 (IPv6 routing)".to_owned(),
+                "0..1 ipv6.routing.nxt = 17 (UDP)".to_owned(),
+                "1..2 ipv6.routing.len = 1".to_owned(),
+                "2..3 ipv6.routing.type = 3".to_owned(),
+                "3..4 ipv6.routing.segleft = 4".to_owned(),
+                format!("4..16 ipv6.ext.data = {}", "aa".repeat(12)),
+            ]
+        );
+        assert_eq!(
+            first_three(44),
+            [
+                "0..0 ipv6.ext.type = 44 (IPv6 fragment)",
+                "0..1 ipv6.fraghdr.nxt = 17 (UDP)",
+                "2..4 ipv6.fraghdr.offset = 768",
+                "2..4 ipv6.fraghdr.more = 0",
+                "4..8 ipv6.fraghdr.ident = 0xaaaaaaaa",
+            ]
+        );
     }
 }

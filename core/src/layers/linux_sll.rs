@@ -53,7 +53,7 @@ mod tests {
         field::Value,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, layers, value},
+            testing::{assert_cut, decode, ipv4, layers, named, shown, value},
         },
         record::LinkType,
     };
@@ -74,5 +74,27 @@ mod tests {
     #[test]
     fn a_cut_header_says_how_many_octets_are_missing() {
         assert_cut(LinkType::LINUX_SLL, &record([8, 0]), Layer::LinuxSll, 0, 16);
+    }
+
+    #[test]
+    fn every_field_is_shown_and_an_address_that_is_no_mac_stays_octets() {
+        let mut record = record([8, 0]);
+        assert_eq!(
+            shown(&decode(LinkType::LINUX_SLL, &record), Layer::LinuxSll),
+            [
+                "0..2 sll.pkttype = 4 (sent by us)",
+                "2..4 sll.hatype = 1",
+                "4..6 sll.halen = 6",
+                "6..12 sll.src.eth = 02:02:02:02:02:02",
+                "14..16 sll.etype = 0x0800 (IPv4)",
+            ]
+        );
+        record[5] = 3;
+        let lines = shown(&decode(LinkType::LINUX_SLL, &record), Layer::LinuxSll);
+        assert_eq!(lines[3], "6..9 sll.src.other = 020202");
+        assert_eq!(
+            named(super::packet_type_name),
+            [(0, "to us"), (1, "broadcast"), (2, "multicast"), (3, "to another host"), (4, "sent by us")]
+        );
     }
 }

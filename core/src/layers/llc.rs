@@ -51,7 +51,7 @@ mod tests {
     use crate::{
         layers::{
             Layer,
-            testing::{decode, ipv4, layers},
+            testing::{decode, ipv4, layers, shown},
         },
         record::LinkType,
     };
@@ -80,5 +80,35 @@ mod tests {
             |len| decode(LinkType::ETHERNET, &frame(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0])[..len]).stop().unwrap();
         assert_eq!((stop(16).needed, stop(16).had, stop(16).offset), (3, 2, 14));
         assert_eq!((stop(20).needed, stop(20).had, stop(20).offset), (8, 6, 14));
+    }
+
+    #[test]
+    fn fields_are_shown_for_each_kind_of_frame() {
+        let fields_of = |llc: &[u8]| {
+            let frame = frame(llc);
+            shown(&decode(LinkType::ETHERNET, &frame), Layer::Llc).join(", ").replace("llc.", "")
+        };
+        let snap = "0..1 dsap = 0xaa, 1..2 ssap = 0xaa, 2..3 control = 0x03";
+        assert_eq!(
+            fields_of(&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0]),
+            format!("{snap}, 3..6 oui = 0x000000, 6..8 type = 0x0800 (IPv4)")
+        );
+        assert_eq!(
+            fields_of(&[0xaa, 0xaa, 3, 0, 0, 12, 0x20, 0]),
+            format!("{snap}, 3..6 oui = 0x00000c, 6..8 pid = 0x2000")
+        );
+        assert_eq!(fields_of(&[0x42, 0x43, 3]), "0..1 dsap = 0x42, 1..2 ssap = 0x43, 2..3 control = 0x03");
+        assert_eq!(
+            fields_of(&[0x42, 0x43, 1, 2]),
+            "0..1 dsap = 0x42, 1..2 ssap = 0x43, 2..4 control = 0x0102"
+        );
+    }
+
+    #[test]
+    fn a_control_field_that_is_cut_says_how_many_octets_are_missing() {
+        let frame = frame(&[0x42, 0x42, 1, 1]);
+        let stop = decode(LinkType::ETHERNET, &frame[..17]).stop().unwrap();
+        assert_eq!((stop.offset, stop.needed, stop.had), (14, 4, 3));
+        assert_eq!(decode(LinkType::ETHERNET, &frame[..18]).stop(), None);
     }
 }

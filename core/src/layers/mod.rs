@@ -167,6 +167,30 @@ pub(crate) mod testing {
         field::tree(stack).iter().rev().find_map(|node| find(&node.fields, key))
     }
 
+    /// Every field of the last header of that layer as `octets key = value (meaning)`, octets counted from the header's
+    /// first; fields inside another one are indented.
+    pub(crate) fn shown(stack: &Stack<'_>, layer: Layer) -> Vec<String> {
+        fn show(fields: &[Field], start: u32, indent: &str, lines: &mut Vec<String>) {
+            for Field { key, value, offset, len, meaning, children, .. } in fields {
+                let at = offset - start;
+                let meaning = meaning.as_ref().map_or(String::new(), |meaning| format!(" ({meaning})"));
+                lines.push(format!("{indent}{at}..{} {key} = {value}{meaning}", at + len));
+                show(children, start, &format!("{indent}  "), lines);
+            }
+        }
+        let mut lines = Vec::new();
+        let tree = field::tree(stack);
+        if let Some(node) = tree.iter().rev().find(|node| node.span.layer == layer) {
+            show(&node.fields, node.span.offset, "", &mut lines);
+        }
+        lines
+    }
+
+    /// Every number of 16 bits that `name` knows.
+    pub(crate) fn named(name: impl Fn(u64) -> Option<&'static str>) -> Vec<(u64, &'static str)> {
+        (0..=0xffff).filter_map(|value| Some((value, name(value)?))).collect()
+    }
+
     /// An IPv4 header without options; its addresses are 10.0.0.1 and 10.0.0.2.
     pub(crate) fn ipv4(protocol: u8, total_len: u16) -> Vec<u8> {
         let [a, b] = total_len.to_be_bytes();
@@ -280,5 +304,15 @@ pub fn by_ip_version(bytes: &[u8]) -> Option<Layer> {
         Some(6) => Some(Layer::Ipv6),
         Some(4) | None => Some(Layer::Ipv4),
         Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Layer;
+
+    #[test]
+    fn a_layer_is_written_with_its_name_for_people() {
+        assert_eq!(format!("{} in {}", Layer::Vlan, Layer::LinuxSll), "802.1Q VLAN in Linux cooked v1");
     }
 }

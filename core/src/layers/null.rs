@@ -38,7 +38,7 @@ mod tests {
     use crate::{
         layers::{
             Layer,
-            testing::{assert_cut, ipv4, ipv6, layers},
+            testing::{assert_cut, decode, ipv4, ipv6, layers, shown},
         },
         record::LinkType,
     };
@@ -64,5 +64,11 @@ mod tests {
     #[test]
     fn a_cut_header_says_how_many_octets_are_missing() {
         assert_cut(LinkType::NULL, &[9, 0, 0, 0], Layer::Null, 0, 4);
+    }
+
+    #[test]
+    fn the_family_is_shown_as_the_system_means_it() {
+        let lines = shown(&decode(LinkType::NULL, &[30, 0, 0, 0]), Layer::Null);
+        assert_eq!(lines, ["0..4 null.family = 30"]);
     }
 }

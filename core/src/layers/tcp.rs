@@ -208,6 +208,13 @@ fn option_key(kind: u8) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        layers::{
+            Layer,
+            testing::{decode, ipv4, named, shown},
+        },
+        record::LinkType,
+    };
 
     fn header_with(options: &[u8]) -> Vec<u8> {
         [&[0; MIN_HEADER_LEN][..], options].concat()
@@ -232,5 +239,161 @@ mod tests {
             let header = header_with(&[8, len, 1, 1]);
             assert_eq!(options(&header).collect::<Vec<_>>(), [Err(20)]);
         }
+    }
+
+    /// IPv4 / TCP 443 to 50000 with these flags and options, whose length is one of whole words.
+    fn packet(offset_and_flags: [u8; 2], options: &[u8]) -> Vec<u8> {
+        let mut packet = ipv4(6, 40 + options.len() as u16);
+        packet.extend([0x01, 0xbb, 0xc3, 0x50]); // ports
+        packet.extend([0, 0, 0x10, 0, 0, 0, 0x20, 1]); // sequence, acknowledgment
+        packet.extend(offset_and_flags);
+        packet.extend([0x01, 0x00, 0xbe, 0xef, 0, 5]); // window, checksum, urgent pointer
+        packet.extend(options);
+        packet
+    }
+
+    #[test]
+    fn every_field_of_a_header_is_shown_with_its_octets() {
+        // Accurate ECN and a reserved bit; ECE, ACK, SYN.
+        let packet = packet([0x53, 0x52], &[]);
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &packet), Layer::Tcp),
+            [
+                "0..2 tcp.srcport = 443",
+                "2..4 tcp.dstport = 50000",
+                "4..8 tcp.seq_raw = 4096",
+                "8..12 tcp.ack_raw = 8193",
+                "12..13 tcp.hdr_len = 20",
+                "12..14 tcp.flags = 0x352",
+                "  12..13 tcp.flags.res = 1",
+                "  12..13 tcp.flags.ae = 1",
+                "  13..14 tcp.flags.cwr = 0",
+                "  13..14 tcp.flags.ece = 1",
+                "  13..14 tcp.flags.urg = 0",
+                "  13..14 tcp.flags.ack = 1",
+                "  13..14 tcp.flags.push = 0",
+                "  13..14 tcp.flags.reset = 0",
+                "  13..14 tcp.flags.syn = 1",
+                "  13..14 tcp.flags.fin = 0",
+                "14..16 tcp.window_size_value = 256",
+                "16..18 tcp.checksum = 0xbeef",
+                "18..20 tcp.urgent_pointer = 5",
+            ]
+        );
+    }
+
+    #[test]
+    fn every_option_is_shown_with_what_is_in_it() {
+        let options = [
+            &[2, 4, 0x05, 0xb4][..],                      // maximum segment size 1460
+            &[4, 2],                                      // SACK permitted
+            &[8, 10, 0, 0, 0, 7, 0, 0, 0, 8],             // timestamps
+            &[1],                                         // no operation
+            &[3, 3, 9],                                   // window scale
+            &[5, 12, 0, 0, 0, 3, 0, 0, 0, 4, 0xff, 0xff], // one SACK block, and two octets that are none
+            &[34, 4, 0xaa, 0xbb],                         // fast open cookie
+            &[99, 3, 0xcc],                               // nobody's
+            &[0],                                         // end
+        ]
+        .concat();
+        let packet = packet([0xf0, 0x10], &options);
+        let lines = shown(&decode(LinkType::RAW, &packet), Layer::Tcp);
+        assert_eq!(lines[4], "12..13 tcp.hdr_len = 60");
+        assert_eq!(
+            lines[20..],
+            [
+                "  20..24 tcp.options.mss = maximum segment size",
+                "    20..21 tcp.option_kind = 2",
+                "    21..22 tcp.option_len = 4",
+                "    22..24 tcp.options.mss_val = 1460",
+                "  24..26 tcp.options.sack_perm = SACK permitted",
+                "    24..25 tcp.option_kind = 4",
+                "    25..26 tcp.option_len = 2",
+                "  26..36 tcp.options.timestamp = timestamps",
+                "    26..27 tcp.option_kind = 8",
+                "    27..28 tcp.option_len = 10",
+                "    28..32 tcp.options.timestamp.tsval = 7",
+                "    32..36 tcp.options.timestamp.tsecr = 8",
+                "  36..37 tcp.options.nop = no operation",
+                "    36..37 tcp.option_kind = 1",
+                "  37..40 tcp.options.wscale = window scale",
+                "    37..38 tcp.option_kind = 3",
+                "    38..39 tcp.option_len = 3",
+                "    39..40 tcp.options.wscale.shift = 9",
+                "  40..52 tcp.options.sack = SACK",
+                "    40..41 tcp.option_kind = 5",
+                "    41..42 tcp.option_len = 12",
+                "    42..46 tcp.options.sack_le = 3",
+                "    46..50 tcp.options.sack_re = 4",
+                "  52..56 tcp.options.tfo = fast open cookie",
+                "    52..53 tcp.option_kind = 34",
+                "    53..54 tcp.option_len = 4",
+                "    54..56 tcp.options.tfo.cookie = aabb",
+                "  56..59 tcp.option = unknown",
+                "    56..57 tcp.option_kind = 99",
+                "    57..58 tcp.option_len = 3",
+                "    58..59 tcp.options.data = cc",
+                "  59..60 tcp.options.eol = end of options",
+                "    59..60 tcp.option_kind = 0",
+            ]
+        );
+    }
+
+    #[test]
+    fn options_of_a_wrong_length_are_data_and_what_is_cut_is_malformed() {
+        let options = [
+            &[19, 18][..],
+            &[0xdd; 16],                                              // MD5 signature
+            &[5, 18, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0, 4], // two SACK blocks
+            &[2, 3, 0x05],                                            // a segment size of one octet
+            &[8],                                                     // timestamps without a length
+        ]
+        .concat();
+        let packet = packet([0xf0, 0x10], &options);
+        let lines = shown(&decode(LinkType::RAW, &packet), Layer::Tcp);
+        let edges: Vec<_> = lines.iter().filter(|line| line.contains("sack_")).collect();
+        assert_eq!(
+            edges,
+            [
+                "    40..44 tcp.options.sack_le = 1",
+                "    44..48 tcp.options.sack_re = 2",
+                "    48..52 tcp.options.sack_le = 3",
+                "    52..56 tcp.options.sack_re = 4",
+            ]
+        );
+        assert_eq!(lines[23], format!("    22..38 tcp.options.md5.digest = {}", "dd".repeat(16)));
+        assert_eq!(
+            lines[lines.len() - 2..],
+            ["    58..59 tcp.options.data = 05", "  59..60 tcp.options.malformed = 08"]
+        );
+    }
+
+    #[test]
+    fn every_known_option_has_a_name() {
+        let names = named(option_name);
+        assert_eq!(
+            names,
+            [
+                (0, "end of options"),
+                (1, "no operation"),
+                (2, "maximum segment size"),
+                (3, "window scale"),
+                (4, "SACK permitted"),
+                (5, "SACK"),
+                (8, "timestamps"),
+                (19, "MD5 signature"),
+                (28, "user timeout"),
+                (29, "TCP authentication"),
+                (30, "multipath TCP"),
+                (34, "fast open cookie"),
+                (69, "encryption negotiation"),
+                (172, "accurate ECN"),
+                (174, "accurate ECN"),
+                (254, "experiment"),
+            ]
+        );
+        let md5_and_experiments = [19, 253, 254, 252].map(option_key);
+        let own = "tcp.options.experimental";
+        assert_eq!(md5_and_experiments, ["tcp.options.md5", own, own, "tcp.option"]);
     }
 }

@@ -56,7 +56,7 @@ mod tests {
         error::Cause,
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, layers, record, udp},
+            testing::{assert_cut, decode, ipv4, layers, record, shown, udp},
         },
         record::LinkType,
         stack::{Decoder, Ports},
@@ -112,5 +112,31 @@ mod tests {
             decoder.decode(&record(LinkType::RAW, &geneve(port))).layers().last().map(|span| span.layer)
         };
         assert_eq!((last(7001), last(6081)), (Some(Layer::Geneve), Some(Layer::Udp)));
+    }
+
+    #[test]
+    fn every_field_is_shown_with_its_octets() {
+        let mut packet = packet(53, 50000, 9, &[1]);
+        packet[26..28].copy_from_slice(&[0xbe, 0xef]);
+        assert_eq!(
+            shown(&decode(LinkType::RAW, &packet), Layer::Udp),
+            [
+                "0..2 udp.srcport = 53",
+                "2..4 udp.dstport = 50000",
+                "4..6 udp.length = 9",
+                "6..8 udp.checksum = 0xbeef"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_reserved_bit_is_enough_for_a_client_on_the_port_of_vxlan() {
+        for vxlan in [[8, 0, 0, 0, 0, 0, 7, 1], [8, 1, 0, 0, 0, 0, 7, 0], [0; 8]] {
+            assert_eq!(
+                layers(LinkType::RAW, &packet(4789, 9, 16, &vxlan)),
+                [Layer::Ipv4, Layer::Udp],
+                "{vxlan:?}"
+            );
+        }
     }
 }

@@ -31,7 +31,7 @@ mod tests {
     use crate::{
         layers::{
             Layer,
-            testing::{assert_cut, decode, ipv4, layers},
+            testing::{assert_cut, decode, ipv4, layers, shown},
         },
         record::LinkType,
     };
@@ -57,5 +57,21 @@ mod tests {
     fn a_cut_tag_says_how_many_octets_are_missing() {
         assert_cut(LinkType::ETHERNET, &frame(), Layer::Vlan, 14, 4);
         assert_cut(LinkType::ETHERNET, &frame(), Layer::Vlan, 18, 4);
+    }
+
+    #[test]
+    fn every_field_of_a_tag_is_shown() {
+        let mut frame = frame();
+        let last = shown(&decode(LinkType::ETHERNET, &frame), Layer::Vlan);
+        let expected = [
+            "0..2 vlan.priority = 0",
+            "0..2 vlan.dei = 0",
+            "0..2 vlan.id = 4095",
+            "2..4 vlan.etype = 0x0800 (IPv4)",
+        ];
+        assert_eq!(last, expected);
+        // A length in the place of a type, as in 802.3.
+        frame[20..22].copy_from_slice(&[0, 3]);
+        assert_eq!(shown(&decode(LinkType::ETHERNET, &frame), Layer::Vlan)[3], "2..4 vlan.len = 3");
     }
 }
