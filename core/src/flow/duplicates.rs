@@ -397,4 +397,72 @@ mod tests {
     fn a_bucket_is_one_cache_line() {
         assert_eq!(size_of::<Bucket>(), 64);
     }
+
+    #[test]
+    fn the_compared_octets_are_those_that_nobody_changes_on_the_way() {
+        let duplicates = Duplicates::new(FixedState::default(), 16);
+        let later = Some(crate::flow::key::Fragment { id: 1, is_first: false });
+        // Protocol, whether it is a later fragment, captured octets behind the IP header, and which of them count.
+        type Counts = fn(usize) -> bool;
+        let cases: [(u8, bool, usize, Counts); 7] = [
+            (TCP, false, 60, |at| at < 20 && !(16..18).contains(&at)),
+            (TCP, false, 19, |at| !(16..18).contains(&at)),
+            (TCP, false, 17, |at| at != 16),
+            (TCP, true, 60, |at| at < 36),
+            (UDP, false, 60, |at| at < 36 && !(6..8).contains(&at)),
+            (UDP, true, 60, |at| at < 36),
+            (1, false, 60, |at| at < 36),
+        ];
+        for (protocol, is_later, len, counts) in cases {
+            let fingerprint = |octets: &[u8]| {
+                let (tuple, way) = Tuple::new(([10, 0, 0, 1].into(), 1), ([10, 0, 0, 2].into(), 2), protocol);
+                let fragment = later.filter(|_| is_later);
+                duplicates.showing(&Sighting { tuple, way, fragment, ..packet(octets) }).fingerprint
+            };
+            let octets = vec![0; len];
+            for at in 0..len {
+                let mut changed = octets.clone();
+                changed[at] = 0x40;
+                let differs = fingerprint(&changed) != fingerprint(&octets);
+                assert_eq!(differs, counts(at), "octet {at} of {len}, protocol {protocol}, later {is_later}");
+            }
+        }
+    }
+
+    #[test]
+    fn datagrams_that_differ_behind_what_is_compared_differ_in_their_checksum() {
+        let mut duplicates = Duplicates::new(FixedState::default(), 16);
+        let (tuple, way) = Tuple::new(([10, 0, 0, 1].into(), 1), ([10, 0, 0, 2].into(), 2), UDP);
+        let verdicts = [[0xbe, 0xef], [0xbe, 0xf0], [0xbe, 0xf0]].map(|checksum| {
+            let mut octets = [0; 60];
+            octets[6..8].copy_from_slice(&checksum);
+            let showing = duplicates.showing(&Sighting { tuple, way, ..packet(&octets) });
+            duplicates.observe(4, showing, 0)
+        });
+        assert_eq!(verdicts, [None, None, Some(4)]);
+    }
+
+    #[test]
+    fn what_two_sessions_show_at_the_same_time_is_no_repetition_whatever_the_checksum() {
+        // Once at both ends, and again at both after a timeout.
+        let seen = [(1, 0), (2, 0), (2, 200 * MS), (1, 200 * MS)];
+        for checksum in [[0, 0], [0xff, 0xff], [0x9e, 0x37]] {
+            let mut octets = [0; 20];
+            octets[16..18].copy_from_slice(&checksum);
+            assert_eq!(verdicts_of(&packet(&octets), &seen), [None, Some(1), None, Some(1)], "{checksum:x?}");
+        }
+    }
+
+    #[test]
+    fn hardly_a_copy_is_missed_while_a_tenth_of_the_room_is_taken() {
+        let mut duplicates = Duplicates::new(FixedState::default(), 32_768);
+        let mut copies = 0;
+        for session in [1, 2] {
+            for id in 0..3_000 {
+                let showing = duplicates.showing(&Sighting { mark: id, ..packet(&[0; 20]) });
+                copies += usize::from(duplicates.observe(session, showing, id as i64).is_some());
+            }
+        }
+        assert!((2_990..=3_000).contains(&copies), "{copies}");
+    }
 }

@@ -74,3 +74,38 @@ fn tag(hash: u64) -> u32 {
 fn spread(tag: u32) -> u64 {
     u64::from(tag) << 32 | u64::from(tag)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_names_its_slot_and_its_place_up_to_the_greatest() {
+        for (slot, place) in [(0, 0), (5, 3), (SLOT_MASK, 2)] {
+            assert_eq!(slot_and_place(entry(slot, place)), (slot, place));
+        }
+    }
+
+    #[test]
+    fn a_flow_is_looked_at_only_where_the_upper_half_of_the_hash_is_the_same() {
+        let mut index = Index::default();
+        for slot in 0..100 {
+            index.insert(u64::from(slot) << 32 | 7, entry(slot, 0));
+        }
+        for slot in 0..100u32 {
+            let hash = u64::from(slot) << 32;
+            let looked_at =
+                |other: u32| Some(entry(other, 0)) == index.find(hash, |found| found == entry(other, 0));
+            assert!(looked_at(slot));
+            assert!(!looked_at((slot + 1) % 100));
+        }
+    }
+
+    #[test]
+    fn tags_are_spread_over_the_table_and_within_a_group_of_it() {
+        // The low bits choose the place, and the seven highest tell the entries of a group apart.
+        let spread_of = |tags: [u32; 4]| tags.map(|tag| (spread(tag) & 3, spread(tag) >> 57));
+        assert_eq!(spread_of([0, 1, 2, 3]), [(0, 0), (1, 0), (2, 0), (3, 0)]);
+        assert_eq!(spread_of([0, 1 << 25, 2 << 25, 127 << 25]), [(0, 0), (0, 1), (0, 2), (0, 127)]);
+    }
+}

@@ -314,7 +314,14 @@ fn ipv6_fragment(header: &[u8]) -> Option<Fragment> {
 
 #[cfg(test)]
 mod tests {
+    use core::hash::BuildHasher;
+
     use super::*;
+    use crate::{
+        layers::testing::{ipv4, record, udp},
+        record::LinkType,
+        stack::Decoder,
+    };
 
     fn address(last: u8) -> IpAddr {
         IpAddr::from([10, 0, 0, last])
@@ -360,5 +367,124 @@ mod tests {
         assert_eq!(first, Fragment { id: 9, is_first: true });
         let later = ipv6_fragment(&[17, 0, 0, 8, 0, 0, 0, 9]).unwrap();
         assert!(!later.is_first);
+    }
+
+    fn sighting(data: &[u8]) -> Sighting<'_> {
+        Sighting::of(&Packet::decode(&Decoder::default(), record(LinkType::RAW, data))).unwrap()
+    }
+
+    const LOW: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 2, 3, 4, 5, 6);
+    const HIGH: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 3, 0, 0, 0, 1);
+
+    /// IPv6 from the higher address to the lower.
+    fn ipv6(version_class_label: [u8; 4], next_header: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = version_class_label.to_vec();
+        packet.extend((payload.len() as u16).to_be_bytes());
+        packet.extend([next_header, 64]);
+        packet.extend([HIGH.octets(), LOW.octets()].concat());
+        packet.extend(payload);
+        packet
+    }
+
+    /// Hop-by-hop options, this fragment header, UDP 5353 to 53 with two octets.
+    fn in_fragment(offset_and_more: u8) -> Vec<u8> {
+        let options = [44, 0, 1, 4, 0, 0, 0, 0];
+        let fragment = [17, 0, 0, offset_and_more, 1, 2, 3, 4];
+        ipv6([0x60, 0, 0, 0], 0, &[&options[..], &fragment, &udp(5353, 53, 10), &[8, 9]].concat())
+    }
+
+    #[test]
+    fn a_flow_over_ipv6_has_its_whole_addresses_and_the_ports_behind_the_extensions() {
+        // Hop-by-hop options, destination options.
+        let chain = [[60, 0, 1, 4, 0, 0, 0, 0], [17, 0, 1, 4, 0, 0, 0, 0]].concat();
+        let packet = ipv6([0x60, 0, 0, 0], 0, &[&chain[..], &udp(5353, 53, 10), &[8, 9]].concat());
+        let seen = sighting(&packet);
+        assert_eq!(seen.tuple.sender(seen.way), Endpoint { address: HIGH.into(), port: 5353 });
+        assert_eq!(seen.tuple.sender(seen.way.opposite()), Endpoint { address: LOW.into(), port: 53 });
+        assert_eq!((seen.way, seen.tuple.protocol, seen.fragment), (Way::Down, UDP, None));
+        assert_eq!((seen.transport_len, seen.transport), (10, &packet[56..]));
+    }
+
+    #[test]
+    fn packets_over_ipv6_are_told_apart_by_flow_label_and_not_by_what_routers_change() {
+        let mark = |first: [u8; 4]| {
+            let packet = ipv6(first, 17, &udp(1, 2, 8));
+            let seen = sighting(&packet);
+            (seen.mark, seen.is_identified)
+        };
+        assert_eq!(mark([0x60, 0x0c, 0xde, 0xf1]), (0xc_def1, false));
+        // Another traffic class.
+        assert_eq!(mark([0x6a, 0xbc, 0xde, 0xf1]), (0xc_def1, false));
+    }
+
+    #[test]
+    fn a_fragment_over_ipv6_is_known_by_its_identification_and_place() {
+        let (first, later) = (in_fragment(1), in_fragment(8));
+        let [first, later] = [&first, &later].map(|packet| sighting(packet));
+        assert_eq!(first.fragment, Some(Fragment { id: 0x0102_0304, is_first: true }));
+        assert_eq!(later.fragment, Some(Fragment { id: 0x0102_0304, is_first: false }));
+        assert_eq!((first.is_later_fragment(), later.is_later_fragment()), (false, true));
+        assert_eq!((first.mark, later.mark), (0x0102_0304_1100_0001, 0x0102_0304_1100_0008));
+        assert!(first.is_identified && later.is_identified);
+        assert_eq!(first.tuple.source_port(first.way), 5353);
+        assert_eq!((later.tuple.source_port(later.way), later.tuple.protocol), (0, UDP));
+    }
+
+    #[test]
+    fn only_protocols_with_ports_have_them_and_only_their_first_fragment() {
+        let port = |protocol: u8, fragment: [u8; 2]| {
+            let mut packet = [&ipv4(protocol, 28)[..], &udp(5353, 53, 8)].concat();
+            packet[6..8].copy_from_slice(&fragment);
+            let seen = sighting(&packet);
+            seen.tuple.source_port(seen.way)
+        };
+        for protocol in [TCP, UDP, DCCP, SCTP, UDP_LITE] {
+            assert_eq!(port(protocol, [0x40, 0]), 5353, "{protocol}, not to be fragmented");
+            assert_eq!(port(protocol, [0x20, 0]), 5353, "{protocol}, the first fragment");
+            assert_eq!(port(protocol, [0, 1]), 0, "{protocol}, the last fragment");
+        }
+        for protocol in [1, 47, 50] {
+            assert_eq!(port(protocol, [0, 0]), 0, "{protocol}");
+        }
+    }
+
+    #[test]
+    fn the_innermost_addresses_count() {
+        // IPv4 / GRE / IPv6 / UDP.
+        let inside = ipv6([0x60, 0, 0, 0], 17, &udp(5353, 53, 8));
+        let packet = [&ipv4(47, 24 + inside.len() as u16)[..], &[0, 0, 0x86, 0xdd], &inside].concat();
+        let seen = sighting(&packet);
+        assert_eq!(seen.tuple.sender(seen.way), Endpoint { address: HIGH.into(), port: 5353 });
+    }
+
+    #[test]
+    fn tuples_that_differ_in_anything_have_different_hashes() {
+        let v4 = |a: u8, b: u8, ports: [u16; 2], protocol| {
+            Tuple::new((address(a), ports[0]), (address(b), ports[1]), protocol).0
+        };
+        let v6 = |a: u128, b: u128| {
+            let [a, b] = [a, b].map(|bits| IpAddr::V6(Ipv6Addr::from_bits(bits)));
+            Tuple::new((a, 7), (b, 8), UDP).0
+        };
+        let high = |number: u128| number << 64;
+        let tuples = [
+            v4(1, 9, [7, 8], UDP),
+            v4(2, 9, [7, 8], UDP),
+            v4(1, 8, [7, 8], UDP),
+            v4(1, 9, [6, 8], UDP),
+            v4(1, 9, [7, 6], UDP),
+            v4(1, 9, [8, 7], UDP),
+            v4(1, 9, [7, 8], TCP),
+            v6(high(1) + 1, high(9) + 9),
+            v6(high(1) + 2, high(9) + 9),
+            v6(high(2) + 1, high(9) + 9),
+            v6(high(1) + 1, high(9) + 8),
+            v6(high(1) + 1, high(8) + 9),
+            v6(1, 9),
+        ];
+        let hasher = foldhash::quality::FixedState::default();
+        let hashes: std::collections::BTreeSet<_> =
+            tuples.iter().map(|tuple| hasher.hash_one(tuple)).collect();
+        assert_eq!(hashes.len(), tuples.len());
     }
 }

@@ -79,3 +79,21 @@ impl FlowOptions {
 
 /// What an allocator adds to an allocation.
 const ALLOCATION_LEN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_grows_by_what_the_worst_flow_takes() {
+        let bound = |max_flows| FlowOptions { max_flows, ..FlowOptions::default() }.memory_bound();
+        let worst = bound(1) - bound(0);
+        assert_eq!(bound(0), 20 << 20);
+        assert_eq!(bound(1000) - bound(0), 1000 * worst);
+        // Its slot, the longest name, the holes of both directions, and what a report has told of it.
+        let holes_len = 2 * MAX_HOLES * 8;
+        let parts = FlowOptions::FLOW_LEN + service::MAX_NAME_LEN + holes_len + size_of::<Reported>();
+        assert!((parts..parts + 256).contains(&worst), "{worst} octets, of which {parts} are known");
+        assert!(FlowOptions::FLOW_LEN > size_of::<Flow>());
+    }
+}

@@ -179,3 +179,35 @@ impl FlowRecord {
         self.protocol == TCP
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::testing::{Frame, table_of};
+
+    #[test]
+    fn every_end_has_a_word_and_the_number_of_ipfix() {
+        // RFC 5102: 1 idle timeout, 3 end of flow detected, 4 forced end, 5 lack of resources.
+        for (end, name, number) in [
+            (EndReason::Idle, "idle", 1),
+            (EndReason::Closed, "closed", 3),
+            (EndReason::Reused, "reused", 3),
+            (EndReason::Evicted, "evicted", 5),
+            (EndReason::EndOfInput, "end-of-input", 4),
+        ] {
+            assert_eq!((end.name(), end.ipfix()), (name, number));
+        }
+    }
+
+    #[test]
+    fn a_flow_lasts_from_its_first_packet_to_its_last_and_answers_have_a_mean() {
+        let query = Frame::udp(40000, 53).payload(30);
+        let answer = query.clone().back();
+        let frames = [query.clone(), answer.clone().at_ms(10), query.at_ms(20), answer.at_ms(50)];
+        let flow = table_of(&frames).remove(0);
+        assert_eq!((flow.duration_ns(), flow.response_mean_ns()), (50_000_000, Some(20_000_000)));
+        assert!(!flow.is_tcp());
+        let silent = table_of(&[Frame::tcp(1, 2, 0, 0, 0)]).remove(0);
+        assert_eq!((silent.duration_ns(), silent.response_mean_ns(), silent.is_tcp()), (0, None, true));
+    }
+}

@@ -160,4 +160,55 @@ mod tests {
         let ports: Vec<_> = report.finish().0.iter().map(|flow| flow.client.port).collect();
         assert_eq!(ports, [1, 2, 3]);
     }
+
+    #[test]
+    fn each_key_puts_its_greatest_first_and_beginnings_earliest_first() {
+        let base = flows(&[100]).remove(0);
+        let sorted_by = |key: SortKey, change: &dyn Fn(&mut FlowRecord, u64)| {
+            let mut report = Report::new(key, 10);
+            // The number says how much of it there is: a little, the most, the least.
+            for (number, value) in [(0, 2), (1, 3), (2, 1)] {
+                let mut flow = FlowRecord { number, ..base.clone() };
+                change(&mut flow, value);
+                report.push(flow);
+            }
+            report.finish().0.iter().map(|flow| flow.number).collect::<Vec<_>>()
+        };
+        type Change = fn(&mut FlowRecord, u64);
+        let changes: [(SortKey, Change); 9] = [
+            (SortKey::Bytes, |flow, value| flow.received.bytes = value),
+            (SortKey::Packets, |flow, value| flow.received.packets = value),
+            (SortKey::Duration, |flow, value| flow.last_ns = flow.first_ns + value as i64),
+            (SortKey::Last, |flow, value| flow.last_ns = value as i64),
+            (SortKey::Rtt, |flow, value| flow.handshake_rtt_ns = Some(value as u32)),
+            (SortKey::Response, |flow, value| (flow.responses, flow.response_sum_ns) = (2, 2 * value)),
+            (SortKey::Retransmissions, |flow, value| flow.received.retransmissions = value as u32),
+            (SortKey::Loss, |flow, value| flow.received.gap_bytes = value),
+            (SortKey::Duplicates, |flow, value| flow.received.duplicates = value),
+        ];
+        for (key, change) in changes {
+            assert_eq!(sorted_by(key, &change), [1, 0, 2], "{key:?}");
+        }
+        assert_eq!(sorted_by(SortKey::First, &|flow, value| flow.first_ns = value as i64), [2, 0, 1]);
+        // What was never measured comes behind what took no time at all.
+        let unknown_or = |value: u64| (value as u32).checked_sub(2);
+        assert_eq!(
+            sorted_by(SortKey::Rtt, &|flow, value| flow.handshake_rtt_ns = unknown_or(value)),
+            [1, 0, 2]
+        );
+        let answered = |flow: &mut FlowRecord, value| flow.responses = unknown_or(value).map_or(0, |_| 1);
+        assert_eq!(sorted_by(SortKey::Response, &answered), [0, 1, 2]);
+    }
+
+    #[test]
+    fn a_report_never_holds_much_more_than_it_shows() {
+        let flow = flows(&[1]).remove(0);
+        let mut report = Report::new(SortKey::Bytes, 400);
+        for _ in 0..2_000 {
+            report.push(flow.clone());
+            assert!(report.flows.len() <= 400 + 100 + SLACK, "{}", report.flows.len());
+        }
+        let (kept, left_out) = report.finish();
+        assert_eq!((kept.len(), left_out.flows), (400, 1_600));
+    }
 }

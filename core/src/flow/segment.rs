@@ -61,3 +61,21 @@ impl Segment {
         self.payload_len == 0 && self.flags & (ACK | SYN | FIN | RST) == ACK
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flag::PSH;
+
+    #[test]
+    fn a_pure_acknowledgment_has_no_payload_and_opens_closes_and_resets_nothing() {
+        let is_pure = |flags, payload_len| {
+            Segment { seq: 0, ack: 0, flags, window: 1, payload_len, header_len: 20 }.is_pure_ack()
+        };
+        assert!(is_pure(ACK, 0) && is_pure(ACK | PSH, 0));
+        assert!(!is_pure(ACK, 1));
+        for flags in [0, PSH, ACK | SYN, ACK | FIN, ACK | RST] {
+            assert!(!is_pure(flags, 0), "{flags:#x}");
+        }
+    }
+}

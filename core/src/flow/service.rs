@@ -175,4 +175,44 @@ mod tests {
         assert_eq!(at_most("aé".repeat(200), MAX_NAME_LEN).len(), 255);
         assert_eq!(at_most("éé".to_owned(), 3), "é");
     }
+
+    #[test]
+    fn every_usual_port_has_its_service_with_the_protocol_that_it_is_usual_with() {
+        let named = |protocol| -> Vec<(u16, &str)> {
+            (0..=u16::MAX).filter_map(|port| Some((port, by_port(protocol, port)?))).collect()
+        };
+        #[rustfmt::skip]
+        let tcp = [
+            (20, "ftp-data"), (21, "ftp"), (22, "ssh"), (23, "telnet"), (25, "smtp"), (53, "dns"), (80, "http"),
+            (88, "kerberos"), (110, "pop3"), (111, "rpcbind"), (135, "msrpc"), (139, "netbios-ssn"), (143, "imap"),
+            (179, "bgp"), (389, "ldap"), (443, "https"), (445, "smb"), (465, "submission"), (587, "submission"),
+            (636, "ldaps"), (853, "dns-tls"), (993, "imaps"), (995, "pop3s"), (1433, "mssql"), (1521, "oracle"),
+            (1883, "mqtt"), (2049, "nfs"), (2181, "zookeeper"), (2379, "etcd"), (2380, "etcd"), (3306, "mysql"),
+            (3389, "rdp"), (5060, "sip"), (5432, "postgres"), (5671, "amqps"), (5672, "amqp"), (5900, "vnc"),
+            (6379, "redis"), (6443, "kubernetes"), (8080, "http"), (8443, "https"), (9092, "kafka"),
+            (9200, "elasticsearch"), (11211, "memcached"), (27017, "mongodb"),
+        ];
+        assert_eq!(named(TCP), tcp);
+        #[rustfmt::skip]
+        let udp = [
+            (53, "dns"), (67, "dhcp"), (68, "dhcp"), (69, "tftp"), (88, "kerberos"), (111, "rpcbind"), (123, "ntp"),
+            (137, "netbios-ns"), (138, "netbios-dgm"), (161, "snmp"), (162, "snmp"), (389, "ldap"), (443, "quic"),
+            (500, "ipsec"), (514, "syslog"), (2049, "nfs"), (3389, "rdp"), (3478, "stun"), (4500, "ipsec"),
+            (4789, "vxlan"), (5060, "sip"), (5353, "mdns"), (6081, "geneve"), (8125, "statsd"),
+            (51820, "wireguard"),
+        ];
+        assert_eq!(named(UDP), udp);
+        assert_eq!(named(1), [], "ICMP has no ports");
+    }
+
+    #[test]
+    fn a_payload_is_looked_at_only_where_a_name_may_stand() {
+        let ports = [40000, 443];
+        assert!(may_name(TCP, ports, b"GET "));
+        assert!(may_name(TCP, ports, &[22, 3, 1]), "the beginning of a TLS record");
+        assert!(!may_name(TCP, ports, &[23, 3, 3, 0]), "a TLS record of data");
+        assert!(!may_name(TCP, ports, b"GET"), "too short for a method and a target");
+        assert!(may_name(UDP, [40000, 53], &[0]) && may_name(UDP, [5353, 5353], &[0]));
+        assert!(!may_name(UDP, [40000, 443], &[0]) && !may_name(UDP, [40000, 53], &[]));
+    }
 }

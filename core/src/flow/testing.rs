@@ -4,7 +4,10 @@ use std::net::Ipv4Addr;
 
 use super::{FlowOptions, FlowRecord, FlowTable};
 use crate::{
-    aws::mirror::{MirrorContext, MirrorIdentity},
+    aws::{
+        gwlb::{EndpointId, GwlbContext},
+        mirror::{MirrorContext, MirrorIdentity},
+    },
     packet::{Envelope, Packet},
     record::{LinkType, Record},
     stack::Decoder,
@@ -29,6 +32,8 @@ pub(super) struct Frame {
     pub(super) ns: i64,
     /// The VNI of the session; `None` for a packet without a tunnel.
     pub(super) vni: Option<u32>,
+    /// GWLB's cookie.
+    pub(super) cookie: Option<u32>,
 }
 
 impl Frame {
@@ -49,6 +54,7 @@ impl Frame {
             payload: Vec::new(),
             ns: 0,
             vni: Some(1),
+            cookie: None,
         }
     }
 
@@ -134,7 +140,12 @@ impl Frame {
         if let Some(vni) = self.vni {
             let source = Ipv4Addr::new(192, 168, 0, 1).into();
             let identity = MirrorIdentity { endpoint_id: None, vni, source };
-            packet.envelope = Envelope::Mirrored(MirrorContext { identity, gwlb: None });
+            let gwlb = self.cookie.map(|cookie| GwlbContext {
+                endpoint_id: EndpointId(1),
+                attachment_id: None,
+                flow_cookie: Some(cookie),
+            });
+            packet.envelope = Envelope::Mirrored(MirrorContext { identity, gwlb });
         }
         table.gather(&packet, ended);
     }

@@ -7,6 +7,9 @@ use crate::flow::{
     testing::{Frame, flows_with, table_of},
 };
 
+mod counted;
+mod views;
+
 const SECOND_MS: i64 = 1_000;
 
 #[test]
