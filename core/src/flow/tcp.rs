@@ -163,13 +163,19 @@ impl Connection {
 
     /// Takes in what another session counted and saw of the same connection.
     pub(crate) fn absorb(&mut self, other: &Self) {
+        if self.client().is_none() {
+            self.client_is_down = other.client_is_down;
+        }
         for at in 0..2 {
             self.sides[at].absorb(&mut self.troubles[at], &other.sides[at], &other.troubles[at]);
         }
-        if self.client().is_none() || other.state > self.state {
-            self.client_is_down = other.client_is_down;
-        }
-        self.state = self.state.max(other.state);
+        self.state = match [self.state, other.state] {
+            // The other view only missed the handshake.
+            [TcpState::Established, TcpState::Midstream] | [TcpState::Midstream, TcpState::Established] => {
+                TcpState::Established
+            }
+            [mine, theirs] => mine.max(theirs),
+        };
         self.syn_ns = self.syn_ns.or(other.syn_ns);
         self.server_rtt = self.server_rtt.or(other.server_rtt);
         self.handshake_rtt = self.handshake_rtt.or(other.handshake_rtt);

@@ -102,3 +102,24 @@ fn what_each_view_counted_of_a_direction_adds_up_and_nothing_of_one_changes_no_t
     assert_eq!((flow.received.first_ns, flow.received.last_ns), (110_000_000, 110_000_000));
     assert_eq!((flow.first_ns, flow.last_ns), (100_000_000, 131_000_000));
 }
+
+#[test]
+fn a_handshake_that_one_view_saw_is_that_of_the_joined_flow() {
+    // The client has the higher address.
+    let client = |seq, ack, flags| Frame::tcp(5000, 5001, seq, ack, flags).back();
+    let server = |seq, ack, flags| Frame::tcp(5000, 5001, seq, ack, flags);
+    let handshake = [
+        client(99, 0, SYN).id(1),
+        server(499, 100, SYN | ACK).id(2).at_ms(4),
+        client(100, 500, ACK).id(3).at_ms(10),
+    ];
+    let answered = server(500, 100, ACK).payload(10).id(4).at_ms(20);
+    let by = |vni, frame: &Frame| frame.seen_by(vni);
+    let far: Vec<_> = [by(2, &answered), by(1, &answered)].into();
+    let seen = [handshake.iter().map(|frame| by(1, frame)).collect(), far].concat();
+    let flows = table_of(&seen);
+    let [flow] = &flows[..] else { panic!("{flows:?}") };
+    assert_eq!((flow.client.address, flow.server.address), ([10, 0, 0, 2].into(), [10, 0, 0, 1].into()));
+    assert_eq!(flow.state.unwrap().name(), "established");
+    assert_eq!((flow.server_rtt_ns, flow.handshake_rtt_ns), (Some(4_000_000), Some(10_000_000)));
+}
