@@ -98,6 +98,7 @@ impl Side {
         trouble.absorb(their_trouble);
         if other.knows & KNOWS_SEQ != 0 {
             if self.knows & KNOWS_SEQ != 0 {
+                trouble.fill_from(their_trouble, other.next_seq);
                 self.miss_too(trouble, other, their_trouble);
             }
             let is_ahead = distance(other.next_seq, self.next_seq) > 0;
@@ -299,6 +300,20 @@ impl Trouble {
             *forgotten_len += u64::from(is_settled) * u64::from(hole.end.wrapping_sub(hole.start));
             !is_settled
         });
+    }
+
+    /// Takes out of the holes what another observation, which has come up to `next_seq`, has seen.
+    fn fill_from(&mut self, other: &Self, next_seq: u32) {
+        let mut missed: ArrayVec<Hole, MAX_HOLES> =
+            other.holes.iter().flat_map(|holes| holes.iter()).copied().collect();
+        missed.sort_unstable_by_key(|hole| distance(hole.start, other.base_seq));
+        let starts = [other.base_seq].into_iter().chain(missed.iter().map(|hole| hole.end));
+        let ends = missed.iter().map(|hole| hole.start).chain([next_seq]);
+        for seen in starts.zip(ends).map(|(start, end)| Hole { start, end }) {
+            if distance(seen.end, seen.start) > 0 {
+                self.fill(seen);
+            }
+        }
     }
 
     /// Takes a range that was seen out of the holes; tells whether any of it was missing.

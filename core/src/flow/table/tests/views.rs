@@ -123,3 +123,24 @@ fn a_handshake_that_one_view_saw_is_that_of_the_joined_flow() {
     assert_eq!(flow.state.unwrap().name(), "established");
     assert_eq!((flow.server_rtt_ns, flow.handshake_rtt_ns), (Some(4_000_000), Some(10_000_000)));
 }
+
+#[test]
+fn what_each_mirror_lost_and_the_other_showed_before_they_were_joined_is_no_gap() {
+    let segment = |i: u32| Frame::tcp(5000, 443, 1_000 + 100 * i, 1, ACK).payload(100).id(i as u16);
+    let frames = [
+        segment(0).seen_by(1),
+        segment(1).seen_by(2).at_ms(1),
+        segment(2).seen_by(1).at_ms(2),
+        segment(3).seen_by(2).at_ms(3),
+        segment(4).seen_by(1).at_ms(4),
+        segment(4).seen_by(2).at_ms(5),
+        Frame::tcp(5000, 443, 1, 1_500, ACK).back().at_ms(6),
+    ];
+    let flows = table_of(&frames);
+    let [flow] = &flows[..] else { panic!("{flows:?}") };
+    assert_eq!((flow.sent.packets, flow.sent.gap_bytes), (5, 0));
+    // What neither showed is one.
+    let mut without = frames.to_vec();
+    without.remove(2);
+    assert_eq!(table_of(&without)[0].sent.gap_bytes, 100);
+}
