@@ -1,15 +1,23 @@
 use super::*;
 
+mod segments;
+
 const MS: i64 = 1_000_000;
 
 /// Plays segments `(ms, way, seq, ack, flags, payload_len)` and returns the connection.
 fn play(segments: &[(i64, Way, u32, u32, u8, u32)]) -> Connection {
     let mut connection = Connection::default();
-    for &(ms, way, seq, ack, flags, payload_len) in segments {
-        let segment = Segment { seq, ack, flags, window: 500, payload_len, header_len: 20 };
-        connection.observe(way, &segment, Moment { now_ns: ms * MS, observer: 0 });
-    }
+    play_on(&mut connection, segments);
     connection
+}
+
+/// As [`play`], for a connection of which something was seen; tells which segments brought new payload.
+fn play_on(connection: &mut Connection, segments: &[(i64, Way, u32, u32, u8, u32)]) -> Vec<bool> {
+    let observe = |&(ms, way, seq, ack, flags, payload_len): &(i64, Way, u32, u32, u8, u32)| {
+        let segment = Segment { seq, ack, flags, window: 500, payload_len, header_len: 20 };
+        connection.observe(way, &segment, Moment { now_ns: ms * MS, observer: 0 })
+    };
+    segments.iter().map(observe).collect()
 }
 
 const UP: Way = Way::Up;
