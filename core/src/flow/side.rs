@@ -100,6 +100,9 @@ impl Side {
             if self.knows & KNOWS_SEQ != 0 {
                 trouble.fill_from(their_trouble, other.next_seq);
                 self.miss_too(trouble, other, their_trouble);
+            } else {
+                trouble.holes.clone_from(&their_trouble.holes);
+                self.knows |= other.knows & HAS_HOLES;
             }
             let is_ahead = distance(other.next_seq, self.next_seq) > 0;
             if self.knows & KNOWS_SEQ == 0 || is_ahead {

@@ -1,6 +1,7 @@
 use super::*;
 
 mod segments;
+mod views;
 
 const MS: i64 = 1_000_000;
 
