@@ -504,3 +504,6 @@ fn directed(direction: Direction, matches: impl Fn(u64) -> Answer<bool>, src: u6
         Direction::Both => Ok(matches(src)? && matches(dst)?),
     }
 }
+
+#[cfg(test)]
+mod tests;
