@@ -344,4 +344,56 @@ mod tests {
         let packet = decode(&bytes[..40]);
         assert_eq!((packet.envelope, packet.subject), (Envelope::Bare, 0));
     }
+
+    #[test]
+    fn vxlan_behind_geneve_that_is_cut_within_its_header_leaves_an_inline_packet() {
+        let bytes = geneve(0x0800, &in_ipv4(&vxlan(7, &ipv4(253, 20))));
+        // Outer IP and UDP, Geneve, inner IP and UDP, half of VXLAN.
+        let packet = decode(&bytes[..28 + 40 + 28 + 4]);
+        assert!(matches!(packet.envelope, Envelope::Inline(Some(_))));
+        assert_eq!(subject(&packet), [Layer::Ipv4, Layer::Udp, Layer::Vxlan]);
+        assert_eq!(packet.gwlb().unwrap().flow_cookie, Some(9));
+    }
+
+    #[test]
+    fn a_packet_is_a_fragment_if_one_of_its_ip_headers_says_so() {
+        let is_fragment = |bytes: &[u8]| {
+            let packet = decode(bytes);
+            packet.stack.is_fragment(packet.subject_layers())
+        };
+        let transport = udp(1, 2, 8);
+        let over_ipv4 = |word: [u8; 2]| {
+            let mut packet = [&ipv4(17, 28)[..], &transport].concat();
+            packet[6..8].copy_from_slice(&word);
+            is_fragment(&packet)
+        };
+        assert_eq!([[0x20, 0], [0, 1], [0x1f, 0xff]].map(over_ipv4), [true; 3]);
+        assert_eq!([[0, 0], [0x40, 0], [0x80, 0]].map(over_ipv4), [false; 3]);
+        let over_ipv6 =
+            |via| is_fragment(&[&ipv6(via, 16)[..], &[17, 0, 0, 0, 0, 0, 0, 0], &transport].concat());
+        assert_eq!([44, 0, 60].map(over_ipv6), [true, false, false]);
+    }
+
+    #[test]
+    fn the_octets_of_an_envelope_are_none_behind_another_link_header() {
+        let frame = [&[2; 12][..], &[8, 0], &geneve(0x0800, &in_ipv4(&vxlan(7, &ipv4(6, 40))))].concat();
+        let frame = [&frame[..], &[0; 20]].concat();
+        let decoder = Decoder::default();
+        let of = |link_type| Packet::decode(&decoder, record(link_type, &frame));
+        assert_eq!(of(LinkType::ETHERNET).mirror().unwrap().identity.vni, 7);
+        for link_type in [LinkType(147), LinkType::RAW] {
+            assert_eq!((of(link_type).envelope, of(link_type).stack.layers()), (Envelope::Bare, &[][..]));
+        }
+    }
+
+    #[test]
+    fn a_packet_that_is_decoded_again_has_nothing_of_the_one_before() {
+        let decoder = Decoder::default();
+        let bytes = in_ipv4(&vxlan(7, &ipv4(253, 20)));
+        let mut packet = decode(&bytes);
+        let layers = packet.stack.layers().to_vec();
+        packet.decode_in_place(&decoder);
+        assert_eq!((packet.stack.layers(), packet.stack.stop()), (&layers[..], None));
+        assert_eq!(packet.stack.bytes(), bytes);
+    }
 }

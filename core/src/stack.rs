@@ -272,3 +272,23 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layers::testing::{decode, ipv4};
+
+    #[test]
+    fn a_walk_ends_where_headers_are_nested_deeper_than_is_read() {
+        // IPv4 in IPv4, so that each length is that of what is left.
+        let nested = |count: u16| (0..count).flat_map(|i| ipv4(4, (count - i) * 20)).collect::<Vec<_>>();
+        let most = MAX_LAYERS as u16;
+        let too_deep = nested(most + 1);
+        let stack = decode(LinkType::RAW, &too_deep);
+        let (needed, had) = (MAX_LAYERS as u32, MAX_LAYERS as u32 + 1);
+        let offset = MAX_LAYERS as u32 * 20;
+        let stop = DecodeError { layer: Layer::Ipv4, offset, needed, had, cause: Cause::TooDeep };
+        assert_eq!((stack.layers().len(), stack.stop()), (MAX_LAYERS, Some(stop)));
+        assert!(stack.is_complete(MAX_LAYERS - 1));
+    }
+}

@@ -102,6 +102,17 @@ mod tests {
     }
 
     #[test]
+    fn of_two_flows_with_one_hash_the_one_that_is_asked_for_is_found() {
+        let mut index = Index::default();
+        (1..=2).for_each(|slot| index.insert(7 << 32, entry(slot, 0)));
+        for slot in 1..=2 {
+            assert_eq!(index.find(7 << 32, |found| found == entry(slot, 0)), Some(entry(slot, 0)));
+        }
+        index.remove(7 << 32, entry(1, 0));
+        assert_eq!(index.find(7 << 32, |_| true), Some(entry(2, 0)));
+    }
+
+    #[test]
     fn tags_are_spread_over_the_table_and_within_a_group_of_it() {
         // The low bits choose the place, and the seven highest tell the entries of a group apart.
         let spread_of = |tags: [u32; 4]| tags.map(|tag| (spread(tag) & 3, spread(tag) >> 57));

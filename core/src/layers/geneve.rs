@@ -310,4 +310,18 @@ mod tests {
         }
         assert_eq!(third(0x1234, 0), None);
     }
+
+    #[test]
+    fn a_packet_whose_options_do_not_fill_their_room_stops_there() {
+        let mut header = WITH_OPTION;
+        for (words, needed) in [(2, 12), (0x1f, 128)] {
+            header[11] = words;
+            let packet = packet(9, UDP_PORT, &header);
+            let stop = decode(LinkType::RAW, &packet).stop().unwrap();
+            assert_eq!((stop.layer, stop.offset, stop.needed, stop.had), (Layer::Geneve, 36, needed, 8));
+        }
+        header[11] = 1;
+        let packet = packet(9, UDP_PORT, &header);
+        assert_ne!(decode(LinkType::RAW, &packet).stop().map(|stop| stop.layer), Some(Layer::Geneve));
+    }
 }

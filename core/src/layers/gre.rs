@@ -178,8 +178,8 @@ mod tests {
 
     #[test]
     fn the_key_of_pptp_is_a_length_and_a_call_and_its_acknowledgment_comes_last() {
-        // Checksum, key and sequence number; acknowledgment, a reserved bit, version 1; PPP.
-        let head = [0xb0, 0x89, 0x88, 0x0b];
+        // Checksum, key and sequence number; acknowledgment, two reserved bits, version 1; PPP.
+        let head = [0xb0, 0x99, 0x88, 0x0b];
         let words = [[0, 1, 0, 2], [0, 9, 0, 7], [0, 0, 0, 3], [0, 0, 0, 4]].concat();
         let packet = [&ipv4(47, 49)[..], &head, &words, &[0xff; 9]].concat();
         let stack = decode(LinkType::RAW, &packet);
@@ -188,7 +188,7 @@ mod tests {
             shown(&stack, Layer::Gre)[7..],
             [
                 "  0..2 gre.flags.ack = 1",
-                "  0..2 gre.flags.reserved = 1",
+                "  0..2 gre.flags.reserved = 3",
                 "  0..2 gre.flags.version = 1",
                 "2..4 gre.proto = 0x880b",
                 "4..6 gre.checksum = 0x0001",

@@ -67,7 +67,7 @@ fn the_server_has_the_known_port_whichever_address_is_lower_and_whoever_is_seen_
     for frames in [
         [query.clone(), query.clone().back()],
         [query.clone().back(), query.clone()],
-        [query.clone(), query.back()].map(|frame| Frame {
+        [query.clone().back(), query].map(|frame| Frame {
             src: (3 - frame.src.0, frame.src.1),
             dst: (3 - frame.dst.0, frame.dst.1),
             ..frame

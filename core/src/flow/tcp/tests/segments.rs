@@ -111,7 +111,9 @@ fn a_single_octet_is_payload_while_the_window_is_open_and_a_probe_while_it_is_cl
     let at = Moment { now_ns: 30 * MS, observer: 0 };
     connection.observe(DOWN, &closed, at);
     assert_eq!(play_on(&mut connection, &[(40, UP, 102, 500, ACK, 1)]), [false]);
-    // Two octets, or one further on, are none.
+    // One further on is none, and neither are two octets.
+    let mut far = connection.clone();
+    assert_eq!(play_on(&mut far, &[(50, UP, 109, 500, ACK, 1)]), [true]);
     assert_eq!(
         play_on(&mut connection, &[(50, UP, 102, 500, ACK, 2), (51, UP, 104, 500, ACK, 0)]),
         [true, false]
