@@ -189,4 +189,28 @@ mod tests {
         assert!(error.render("é").contains('^'));
         assert!(error.render("").contains('^'));
     }
+
+    #[test]
+    fn two_words_are_as_far_apart_as_the_slips_that_make_one_of_the_other() {
+        for (a, b, distance) in [
+            ("port", "port", 0),
+            ("prot", "port", 1),  // two letters exchanged
+            ("pott", "port", 1),  // another letter
+            ("prt", "port", 1),   // a letter missing
+            ("poort", "port", 1), // a letter too many
+            ("", "port", 4),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 1),
+            ("abcd", "badc", 2),
+        ] {
+            assert_eq!(edit_distance(a.as_bytes(), b.as_bytes()), distance, "{a}, {b}");
+            assert_eq!(edit_distance(b.as_bytes(), a.as_bytes()), distance, "{b}, {a}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        let floors = [0, 1, 2, 3, 4, 9].map(|at| floor_boundary("a€b", at));
+        assert_eq!(floors, [0, 1, 1, 1, 4, 5]);
+    }
 }

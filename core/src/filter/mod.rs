@@ -391,6 +391,60 @@ mod tests {
     }
 
     #[test]
+    fn each_number_is_taken_up_to_its_greatest_and_no_further() {
+        for (taken, refused) in [
+            ("vlan 4095", "vlan 4096"),
+            ("mpls 1048575", "mpls 1048576"),
+            ("pppoes 65535", "pppoes 65536"),
+            ("geneve 16777215", "geneve 16777216"),
+            ("vni 0xffffff", "vni 0x1000000"),
+            ("port 65535", "port 65536"),
+            ("isis proto 31", "isis proto 32"),
+            ("net 10.0.0.0/32", "net 10.0.0.0/33"),
+            ("net 2001:db8::/128", "net 2001:db8::/129"),
+            ("host 2001:db8::/128", "host 2001:db8::/127"),
+            ("ip[0] << 31 = 1", "ip[0] << 32 = 1"),
+            ("cookie 0xffffffff", "cookie 0x100000000"),
+            ("attachment 0xffffffffffffffff", "attachment 0x10000000000000000"),
+            ("len = 4294967295", "len = 4294967296"),
+            // Neither is it taken where it means nothing.
+            ("mpls and mpls", "mpls and vlan"),
+            ("mpls and ip", "mpls and pppoes"),
+            ("pppoes and mpls", "pppoes and vlan"),
+            ("mpls and host 10.0.0.1", "mpls and arp host 10.0.0.1"),
+            ("pppoes and ip multicast", "pppoes and ether multicast"),
+            ("ip broadcast", "ip6 broadcast"),
+            ("icmp6[0] = 1", "esp[0] = 1"),
+        ] {
+            assert!(Filter::parse(taken).is_ok(), "{taken}: {}", refusal(taken));
+            assert!(Filter::parse(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn a_word_without_its_value_is_told_which_it_wants() {
+        for (text, wanted) in [
+            ("src", "`host`, `net`, `port` or an address"),
+            ("host", "an address"),
+            ("net", "a network"),
+            ("udp port", "a port"),
+            ("portrange", "a range of ports, as in `1024-65535`"),
+            ("ip proto", "a protocol's number or name"),
+            ("protochain", "a protocol's number or name"),
+        ] {
+            let message = Filter::parse(text).unwrap_err().message;
+            assert!(message.contains(&format!("{wanted} should follow")), "{text}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_in_one_line_too() {
+        let error = Filter::parse("prot 443").unwrap_err();
+        let line = error.to_string();
+        assert!(line.contains(&error.message) && line.contains("did you mean `port`?"), "{line}");
+    }
+
+    #[test]
     fn hostile_texts_are_refused_within_the_limits() {
         let deep = "(".repeat(40_000);
         assert!(Filter::parse(&deep).unwrap_err().message.contains("nested deeper"));
