@@ -415,6 +415,8 @@ mod tests {
             ("pppoes and ip multicast", "pppoes and ether multicast"),
             ("ip broadcast", "ip6 broadcast"),
             ("icmp6[0] = 1", "esp[0] = 1"),
+            ("ip proto 6", "src proto 6"),
+            ("ip6 protochain 6", "dst protochain 6"),
         ] {
             assert!(Filter::parse(taken).is_ok(), "{taken}: {}", refusal(taken));
             assert!(Filter::parse(refused).is_err(), "{refused}");

@@ -272,6 +272,15 @@ mod tests {
     }
 
     #[test]
+    fn the_data_of_an_option_is_all_behind_its_length() {
+        // Record route with room for one address, and the end.
+        let mut packet = [&ipv4(17, 28)[..], &[7, 7, 4, 1, 2, 3, 4, 0]].concat();
+        packet[0] = 0x47;
+        let lines = shown(&decode(LinkType::RAW, &packet), Layer::Ipv4);
+        assert_eq!(lines[lines.len() - 2], "    22..27 ip.opt.data = 0401020304");
+    }
+
+    #[test]
     fn a_total_length_of_the_header_alone_leaves_no_payload() {
         let packet = [&ipv4(253, 20)[..], &[1, 2]].concat();
         let stack = decode(LinkType::RAW, &packet);

@@ -61,20 +61,20 @@ const ON_ETHERNET: &[(&str, &str)] = &[
     ("net ff02::/16", "mdns6"),
     ("net fe80::/10", "mdns6"),
     ("net 2001:db8::2/127", "web6 first6 later6 gnv6 ping6"),
-    ("ether host 00:aa:bb:cc:dd:01", "web back mdns sctp ping first later arp rarp web6 mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 cut ping6 ah options llc-fe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
+    ("ether host 00:aa:bb:cc:dd:01", "web back mdns sctp ping first later arp rarp web6 mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 cut ping6 ah options llc-fe vlan-pppoe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
     ("ether src 00:aa:bb:cc:dd:02", "back"),
-    ("ether dst 00:aa:bb:cc:dd:02", "web sctp first later web6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoe pppoe6 ipx-type atalk aarp decnet gnv gnv-ip gnv-v1 gnv6 cut ping6 ah options mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
+    ("ether dst 00:aa:bb:cc:dd:02", "web sctp first later web6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoe pppoe6 ipx-type atalk aarp decnet gnv gnv-ip gnv-v1 gnv6 cut ping6 ah options vlan-pppoe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
     ("ether broadcast", "ping arp rarp pppoed"),
     ("ether multicast", "mdns ping arp rarp mdns6 pppoed isis esis clnp stp netbeui ipx ipx-raw ipx-snap atalk-snap aarp-snap ip-llc llc-fe"),
     ("ip6 multicast", "mdns6"),
-    ("vlan", "vlan qinq vlan6"),
-    ("vlan 5", "vlan"),
+    ("vlan", "vlan qinq vlan6 vlan-pppoe"),
+    ("vlan 5", "vlan vlan-pppoe"),
     ("vlan 7 and vlan 5", "qinq"),
     ("vlan and tcp", "vlan vlan6"),
     ("vlan and ip6", "vlan6"),
     ("vlan and vlan and port 443", "qinq"),
     ("vlan and host 10.0.0.1", "vlan"),
-    ("vlan and ether dst 00:aa:bb:cc:dd:02", "vlan qinq vlan6"),
+    ("vlan and ether dst 00:aa:bb:cc:dd:02", "vlan qinq vlan6 vlan-pppoe"),
     ("mpls", "mpls mpls6 mpls-deep"),
     ("mpls 16", "mpls mpls6 mpls-deep"),
     ("mpls 16 and ip", "mpls"),
@@ -136,9 +136,9 @@ const ON_ETHERNET: &[(&str, &str)] = &[
     ("ip protochain 6", "web back cut ah"),
     ("ip6 protochain 17", "mdns6 first6 later6 gnv6"),
     ("protochain 1", "ping"),
-    ("not ip and not ip6", "arp rarp vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet llc-fe mpls-deep"),
-    ("not tcp port 443", "mdns sctp ping first later arp rarp mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 ping6 ah options llc-fe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
-    ("not udp[2:2] = 1024", "web back mdns sctp ping later arp rarp web6 mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 cut ping6 ah options llc-fe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
+    ("not ip and not ip6", "arp rarp vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet llc-fe vlan-pppoe mpls-deep"),
+    ("not tcp port 443", "mdns sctp ping first later arp rarp mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 ping6 ah options llc-fe vlan-pppoe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
+    ("not udp[2:2] = 1024", "web back mdns sctp ping later arp rarp web6 mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 cut ping6 ah options llc-fe vlan-pppoe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
     ("icmp6", "ping6"),
     ("icmp6[icmp6type] = icmp6-echo", "ping6"),
     ("icmp[icmptype] = icmp-echo", "ping"),
@@ -162,7 +162,7 @@ const ON_ETHERNET: &[(&str, &str)] = &[
     ("! tcp and ip", "mdns sctp ping first later gnv gnv-ip gnv-v1 ah options gnv-vlan gnv-pppoe gnv-mpls"),
     ("tcp && !port 443", ""),
     ("stp || arp", "arp stp"),
-    ("tcp port 80 or not 443", "mdns sctp ping first later arp rarp mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 ping6 ah options llc-fe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
+    ("tcp port 80 or not 443", "mdns sctp ping first later arp rarp mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 ping6 ah options llc-fe vlan-pppoe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
     ("ip[8] < 64", ""),
     ("ip[8] <= 64 and tcp", "web back cut"),
     ("ip[8] > 63 and tcp", "web back cut"),
@@ -195,6 +195,23 @@ const ON_ETHERNET: &[(&str, &str)] = &[
     ("ip protochain 60", "options"),
     ("ip protochain 51", "ah"),
     ("protochain 58", "ping6"),
+    ("0 * ip[1000] = 0 and arp or ip", "web back mdns sctp ping first later arp gnv gnv-ip gnv-v1 cut ah options gnv-vlan gnv-pppoe gnv-mpls"),
+    ("ip[1000] & 0 = 0", "web back mdns sctp ping first later gnv gnv-ip gnv-v1 cut ah options gnv-vlan gnv-pppoe gnv-mpls"),
+    ("ip[9] | 2 = 6", "web back cut"),
+    ("ip[9] < 17", "web back ping cut"),
+    ("ip[9] > 6 and ip[9] < 60", "mdns first later gnv gnv-ip gnv-v1 ah gnv-vlan gnv-pppoe gnv-mpls"),
+    ("mpls and mpls and net 0.0.0.0/0", "mpls-deep"),
+    ("vlan (5)", "vlan vlan-pppoe"),
+    ("(6) = ip[9]", "web back cut"),
+    ("ip and port not 443", "mdns ping first later gnv gnv-ip gnv-v1 ah options gnv-vlan gnv-pppoe gnv-mpls"),
+    ("tcp port (not 443 or not 1024)", "mdns sctp ping first later arp rarp mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 ping6 ah options llc-fe vlan-pppoe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
+    ("tcp and src port 443 or not 1024", "back mdns sctp ping first later arp rarp mdns6 first6 later6 vlan qinq vlan6 mpls mpls6 pppoed pppoe pppoe6 isis esis clnp stp netbeui ipx ipx-raw ipx-snap ipx-type atalk atalk-snap aarp aarp-snap ip-llc decnet gnv gnv-ip gnv-v1 gnv6 ping6 ah options llc-fe vlan-pppoe mpls-deep gnv-vlan gnv-pppoe gnv-mpls"),
+    ("port 80 or 6 = ip[9]", "web back cut"),
+    ("vlan and pppoes 3 and ip", "vlan-pppoe"),
+    ("vlan and pppoes and tcp dst port 443", "vlan-pppoe"),
+    ("geneve and ip[ip[9] - 8:2] = 0x800", "gnv"),
+    ("ether proto 1500", ""),
+    ("ether proto 1501", ""),
 ];
 
 /// Filters, and the frames of [`other_links`] that they choose.
@@ -226,7 +243,7 @@ const ON_OTHER_LINKS: &[(&str, &str)] = &[
     ("pppoes", ""),
     ("ether host 00:aa:bb:cc:dd:01", ""),
     ("ether multicast", ""),
-    ("not ip", "sll6 sll-arp sll-isis sll-stp sll-netbeui sll-ipx sll-ipx-snap sll-ipx-raw sll-ipx-type sll-atalk sll-atalk-snap sll-aarp-snap sll-ip-llc sll-fe sll2-6 sll2-arp null6 null6-be null-other loop6 raw6 ipv6"),
+    ("not ip", "sll6 sll-arp sll-isis sll-stp sll-netbeui sll-ipx sll-ipx-snap sll-ipx-raw sll-ipx-type sll-atalk sll-atalk-snap sll-aarp-snap sll-ip-llc sll-fe sll-mpls sll2-6 sll2-arp null6 null6-be null-other loop6 raw6 ipv6"),
     ("ip protochain 6", "sll sll2 null null-be loop raw ipv4"),
     ("ip6 protochain 6", "sll6 sll2-6 null6 null6-be loop6 raw6 ipv6"),
     ("ether proto 0x45", ""),
@@ -236,8 +253,9 @@ const ON_OTHER_LINKS: &[(&str, &str)] = &[
     ("pppoes and ip", ""),
     ("geneve", ""),
     ("ip multicast", ""),
-    ("ether[0] = 0", "sll sll6 sll-arp sll-isis sll-stp sll-netbeui sll-ipx sll-ipx-snap sll-ipx-raw sll-ipx-type sll-atalk sll-atalk-snap sll-aarp-snap sll-ip-llc sll-fe null-be null6-be loop loop6"),
+    ("ether[0] = 0", "sll sll6 sll-arp sll-isis sll-stp sll-netbeui sll-ipx sll-ipx-snap sll-ipx-raw sll-ipx-type sll-atalk sll-atalk-snap sll-aarp-snap sll-ip-llc sll-fe sll-mpls null-be null6-be loop loop6"),
     ("link[0] = 0x45", "raw ipv4"),
+    ("ether proto 1500", ""),
 ];
 
 #[test]
@@ -246,6 +264,8 @@ fn each_word_chooses_the_frames_that_it_means() {
     for (text, expected) in ON_ETHERNET {
         assert_eq!(chosen(text, &frames), *expected, "{text}");
     }
+    // tcpdump asks the interface for its mask; a capture has none.
+    assert_eq!(chosen("ip broadcast", &frames), "ping");
 }
 
 #[test]
@@ -388,6 +408,7 @@ fn a_tunnels_inside_is_judged_from_its_first_octet() {
         ("inline-other", inline(0x88cc, &[&[2; 12][..], &[8, 0], &web].concat())),
         ("mirrored", mirrored(&frame)),
         ("mirrored-cut", mirrored(&frame)[..14 + 28 + 8 + 13].to_vec()),
+        ("mirrored-none", mirrored(&[])),
         ("bare", frame.clone()),
     ];
     let chosen = |text: &str| {
@@ -399,7 +420,9 @@ fn a_tunnels_inside_is_judged_from_its_first_octet() {
     };
     for (text, expected) in [
         ("inline", "inline inline6 inline-frame inline-other"),
-        ("mirrored", "mirrored mirrored-cut"),
+        ("mirrored", "mirrored mirrored-cut mirrored-none"),
+        // What was not captured is not known to be something else.
+        ("not ip", "inline6 inline-other"),
         ("ip", "inline inline-frame mirrored bare"),
         ("ip6", "inline6"),
         ("ip[9] = 6", "inline inline-frame mirrored bare"),
@@ -407,8 +430,8 @@ fn a_tunnels_inside_is_judged_from_its_first_octet() {
         ("link[0] = 0x45", "inline"),
         ("link[5] = 2 and link[11] = 1", "inline-frame mirrored mirrored-cut bare"),
         ("link[11] = 2", "inline-other"),
-        ("outer (udp)", "inline inline6 inline-frame inline-other mirrored mirrored-cut"),
-        ("source 10.9.0.7", "mirrored mirrored-cut"),
+        ("outer (udp)", "inline inline6 inline-frame inline-other mirrored mirrored-cut mirrored-none"),
+        ("source 10.9.0.7", "mirrored mirrored-cut mirrored-none"),
     ] {
         assert_eq!(chosen(text), expected, "{text}");
     }

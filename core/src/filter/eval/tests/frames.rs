@@ -153,6 +153,10 @@ pub(super) fn plain() -> Vec<Named> {
             to(B, 0x0800, &ipv4(60, ONE, TWO, 0, &[&[6, 0, 1, 4, 0, 0, 0, 0][..], &tcp(1, 2)].concat())),
         ),
         ("llc-fe", len(&[0xfe, 6, 3, 0x83, 27, 1, 0, 15])),
+        (
+            "vlan-pppoe",
+            to(B, 0x8100, &[&[0, 5, 0x88, 0x64, 0x11, 0, 0, 3, 0, 42, 0, 0x21][..], &web].concat()),
+        ),
         // The next label begins as an IPv4 header does.
         ("mpls-deep", to(B, 0x8847, &[&[0, 1, 0, 64, 0x45, 0, 1, 64][..], &web].concat())),
         ("gnv-vlan", in_geneve(&to(B, 0x8100, &[&[0x60, 5, 8, 0][..], &web].concat()))),
@@ -191,6 +195,7 @@ pub(super) fn other_links() -> Vec<Named> {
         ("sll-aarp-snap", cooked, sll(4, &AARP_SNAP)),
         ("sll-ip-llc", cooked, sll(4, &IP_LLC)),
         ("sll-fe", cooked, sll(4, &[0xfe, 6, 3, 0x83, 27, 1, 0, 15])),
+        ("sll-mpls", cooked, sll(0x8847, &[&[0, 1, 1, 64][..], &web].concat())),
         ("sll2", cooked2, sll2(0x0800, &web)),
         ("sll2-6", cooked2, sll2(0x86dd, &web6)),
         ("sll2-arp", cooked2, sll2(0x0806, &arp(1, ONE, TWO))),
