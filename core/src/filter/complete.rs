@@ -319,4 +319,11 @@ mod tests {
         assert_eq!(texts("tcp tcp tcp "), Vec::<String>::new());
         assert_eq!(texts("é"), Vec::<String>::new());
     }
+
+    #[test]
+    fn a_cursor_within_a_character_counts_as_before_it() {
+        let at = |cursor| complete("tc€p", cursor, &Seen::default());
+        assert!(!at(2).is_empty());
+        assert_eq!((at(3), at(4)), (at(2), at(2)));
+    }
 }

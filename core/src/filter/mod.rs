@@ -472,6 +472,8 @@ mod tests {
         assert!(Filter::parse(&"geneve and ".repeat(9)).unwrap_err().message.contains("`geneve`"));
         let many = format!("tcp{}", " or tcp".repeat(MAX_NODES - 1));
         assert!(chooses(&many, SYN), "as many tests as are allowed");
+        let beside = format!("(tcp){}", " or (tcp)".repeat(2 * MAX_DEPTH));
+        assert!(chooses(&beside, SYN), "as deep again and again");
         let nested = format!("{}tcp{}", "(".repeat(MAX_DEPTH), ")".repeat(MAX_DEPTH));
         assert!(chooses(&nested, SYN), "as deep as is allowed");
     }
