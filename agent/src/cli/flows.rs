@@ -258,6 +258,10 @@ impl Sink for Logger {
         })
     }
 
+    fn idle(&mut self) -> Result<(), Failure> {
+        self.logs.iter_mut().try_for_each(FlowLog::idle)
+    }
+
     fn finish(&mut self) -> Result<(), Failure> {
         let told = self.table_and_tell(|table, mut tell| table.finish(&mut tell));
         self.logs.iter_mut().map(FlowLog::finish).fold(told, Result::and)
