@@ -73,16 +73,16 @@ impl Default for Sessions {
     }
 }
 
-/// What is known of sessions seen lately, each in the place that its VNI and source give it, so that the sessions
-/// that mostly mirror at a time are found without hashing.
+/// What is known of sessions seen lately, each in the pair of places that its VNI and source give it, so that the
+/// sessions that mostly mirror at a time are found without hashing.
 #[derive(Clone, Debug)]
-pub(crate) struct Recent<T>(Box<[(Key, T); RECENT_LEN]>);
+pub(crate) struct Recent<T>(Box<[[(Key, T); 2]; RECENT_PAIRS]>);
 
-const RECENT_LEN: usize = 64;
+const RECENT_PAIRS: usize = 128;
 
 impl<T: Copy + Default> Default for Recent<T> {
     fn default() -> Self {
-        Self(Box::new([(Key::Overflow, T::default()); RECENT_LEN]))
+        Self(Box::new([[(Key::Overflow, T::default()); 2]; RECENT_PAIRS]))
     }
 }
 
@@ -90,16 +90,17 @@ impl<T: Copy> Recent<T> {
     /// What was noted of the session of this packet.
     #[inline]
     pub(crate) fn find(&self, packet: &Packet<'_>) -> Option<T> {
-        let (known, value) = &self.0[Self::place(packet)];
-        known.counts(packet).then_some(*value)
+        let pair = &self.0[Self::place(packet)];
+        pair.iter().find(|(known, _)| known.counts(packet)).map(|(_, value)| *value)
     }
 
-    /// Notes it, in place of what was noted of another session there.
+    /// Notes it, in place of what was noted there before the last.
     pub(crate) fn note(&mut self, packet: &Packet<'_>, key: Key, value: T) {
-        self.0[Self::place(packet)] = (key, value);
+        let [first, second] = &mut self.0[Self::place(packet)];
+        *second = std::mem::replace(first, (key, value));
     }
 
-    /// Below [`RECENT_LEN`]. Senders can choose sessions that share a place; those are not found.
+    /// Below [`RECENT_PAIRS`]. Senders can choose sessions that share a place; of those two are found.
     #[inline]
     fn place(packet: &Packet<'_>) -> usize {
         let Some(context) = packet.mirror() else { return 0 };
@@ -109,7 +110,7 @@ impl<T: Copy> Recent<T> {
         };
         // The upper bits of a product depend on all bits of its factors.
         let mixed = (context.identity.vni ^ source).wrapping_mul(0x9e37_79b9);
-        (mixed >> (u32::BITS - RECENT_LEN.ilog2())) as usize
+        (mixed >> (u32::BITS - RECENT_PAIRS.ilog2())) as usize
     }
 }
 
