@@ -60,10 +60,14 @@ export class Part<Bindings> {
 
   /** Makes the part ready; further calls are free. One that failed can be tried again. */
   load(source?: Source): Promise<Bindings> {
+    // Where it is not needed any more, its failure must not end the program.
+    if (source instanceof Promise) source.catch(() => {});
     if (this.loaded) return Promise.resolve(this.loaded);
+    // Whoever brings the part does not fail with those that had none, or a bad one.
+    if (this.#loading && source !== undefined) return this.#loading.catch(() => this.load(source));
     this.#loading ??= this.#load(source).catch((error: unknown) => {
       this.#loading = undefined;
-      throw error;
+      throw this.#failure(error);
     });
     return this.#loading;
   }
@@ -73,7 +77,7 @@ export class Part<Bindings> {
     if (from === undefined) throw new NotInitialisedError(`nobody said where ${this.#file} lies`, `await ${this.#call}source of mirrorscope/${this.#file})`);
     const [bindings, module] = await Promise.all([this.#bindings(), compiled(from), ...this.#before.map((part) => part.load())]);
     if (!this.loaded) {
-      const instance = await WebAssembly.instantiate(this.#checked(module), imports()).catch(this.#refuse);
+      const instance = await WebAssembly.instantiate(this.#checked(module), imports());
       if (!this.loaded) add(instance);
     }
     return (this.loaded = bindings);
@@ -82,24 +86,25 @@ export class Part<Bindings> {
   /** Makes the part ready at once; its JavaScript side must be there. */
   loadSync(bindings: Bindings, source: WebAssembly.Module | BufferSource): void {
     if (this.loaded) return;
-    const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
     try {
+      const module = source instanceof WebAssembly.Module ? source : new WebAssembly.Module(source);
       add(new WebAssembly.Instance(this.#checked(module), imports()));
     } catch (error) {
-      this.#refuse(error);
+      throw this.#failure(error);
     }
     this.loaded = bindings;
   }
 
   #checked(module: WebAssembly.Module): WebAssembly.Module {
-    if (!WebAssembly.Module.exports(module).some(({ name }) => name === this.#proof)) this.#refuse();
+    if (!WebAssembly.Module.exports(module).some(({ name }) => name === this.#proof)) throw new WebAssembly.LinkError();
     return module;
   }
 
-  #refuse = (error?: unknown): never => {
-    if (error !== undefined && !(error instanceof WebAssembly.LinkError)) throw error;
-    throw new MirrorscopeError('MODULE', `this is not ${this.#file} of this package`, `give mirrorscope/${this.#file} of the version that is imported`);
-  };
+  #failure(error: unknown): MirrorscopeError {
+    if (error instanceof MirrorscopeError) return error;
+    if (!(error instanceof WebAssembly.LinkError)) return new MirrorscopeError('MODULE', `${this.#file} could not be loaded: ${(error as Error).message}`);
+    return new MirrorscopeError('MODULE', `this is not ${this.#file} of this package`, `give mirrorscope/${this.#file} of the version that is imported`);
+  }
 }
 
 function unfetched(url: string, why: string): MirrorscopeError {

@@ -57,6 +57,46 @@ test('a module that is not the one that was asked for is refused, and the right 
     console.log((await Capture.open(readFileSync(${JSON.stringify(CAPTURE)}))).packetCount);`), expected);
 });
 
+test('whatever goes wrong where a part is loaded is an error of the package, and the part can be tried again', () => {
+  const expected = ['html', 'half', 'dropped', 'missing', 'none', 'own', 'nothing', 'sync'].map((what) => `${what} MODULE`);
+  assert.equal(fresh(`
+    import { dissect, init, initCapture, initPacket, initSync } from 'mirrorscope/slim';
+    import { readFileSync } from 'node:fs';
+    const octets = (name) => readFileSync(new URL(name, ${JSON.stringify(DIST.href)}));
+    const tell = (what) => (error) => console.log(what, error.name === 'MirrorscopeError' && error.code);
+    const answer = (body, type = 'application/wasm') => new Response(body, { headers: { 'content-type': type } });
+    const dropped = new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) });
+    await init(octets('mirrorscope.wasm'), octets('decode.wasm'));
+    await initCapture(octets('capture.wasm'));
+    await initPacket(answer('<html>', 'text/html')).catch(tell('html'));
+    await initPacket(answer(octets('packet.wasm').subarray(0, 5000))).catch(tell('half'));
+    await initPacket(answer(dropped)).catch(tell('dropped'));
+    await initPacket(new Response('', { status: 404 })).catch(tell('missing'));
+    await initPacket(5).catch(tell('none'));
+    await initPacket(Promise.reject(new Error('own'))).catch(tell('own'));
+    await initPacket(new Uint8Array()).catch(tell('nothing'));
+    await initPacket(octets('packet.wasm'));
+    await initPacket(Promise.reject(new Error('not needed')));
+    console.log((await dissect(new Uint8Array(14))).layers[0].key);`), [...expected.slice(0, -1), 'eth'].join('\n'));
+  assert.equal(fresh(`
+    import { initSync } from 'mirrorscope/slim';
+    try { initSync(new Uint8Array(3), new Uint8Array(3)) } catch (error) { console.log('sync', error.code) }`), expected.at(-1));
+});
+
+test('a part that was brought is loaded, though others asked for it before with none or a bad one', () => {
+  assert.equal(fresh(`
+    import { Capture, init, initCapture, initPacket } from 'mirrorscope/slim';
+    import { readFileSync } from 'node:fs';
+    const octets = (name) => readFileSync(new URL(name, ${JSON.stringify(DIST.href)}));
+    const early = Promise.allSettled([initPacket(octets('packet.wasm')), Capture.open(new Uint8Array()), initCapture(new Uint8Array())]);
+    const capture = initCapture(octets('capture.wasm'));
+    await init(octets('mirrorscope.wasm'), octets('decode.wasm'));
+    await capture;
+    console.log((await early).map(({ reason }) => reason?.code).join());
+    await initPacket(octets('packet.wasm'));
+    console.log((await (await Capture.open(readFileSync(${JSON.stringify(CAPTURE)}))).overview()).packets);`), 'NOT_INITIALISED,NOT_INITIALISED,MODULE\n63');
+});
+
 test('the modules need nothing from an operating system and name no folder of their builder', () => {
   for (const name of ['mirrorscope.wasm', 'decode.wasm', 'capture.wasm', 'packet.wasm', 'reports.wasm']) {
     const octets = readFileSync(new URL(name, DIST));
