@@ -4,7 +4,7 @@ import { type AwsJson, type AwsReport, explain, lint, namesOf, type Suggestion, 
 import type { RawCapture } from './bindings-capture.js';
 import { capturePart } from './capture-module.js';
 import { disposed, FilterError, MirrorscopeError, NotInitialisedError } from './errors.js';
-import { print } from './decode.js';
+import { printed, streamOf } from './decode.js';
 import { checkFilter } from './filter.js';
 import { Kept } from './kept.js';
 import { memory } from './module.js';
@@ -117,8 +117,13 @@ export class Capture implements CaptureApi {
       this.release(selection);
       selection = { ...this.#selection(text, expr), packetsRead: selection.packetsRead };
     };
-    if (within) narrow(this.#raw.selectBoth(this.#id(selection), this.#id(within)));
-    if (fromNs !== undefined || toNs !== undefined) narrow(this.#raw.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, this.#id(selection)));
+    try {
+      if (within) narrow(this.#raw.selectBoth(this.#id(selection), this.#id(within)));
+      if (fromNs !== undefined || toNs !== undefined) narrow(this.#raw.selectTime(fromNs ?? -(2n ** 63n), toNs ?? 2n ** 63n - 1n, this.#id(selection)));
+    } catch (error) {
+      this.release(selection);
+      throw error;
+    }
     return selection;
   }
 
@@ -130,8 +135,14 @@ export class Capture implements CaptureApi {
     const { read, visit } = selected;
     const id = this.#keep(selected.id);
     if (visit === undefined) return { id, count: selected.count, expr, packetCount, packetsRead: 0 };
-    const found = await this.#visit(visit, options, read);
-    return { id, count: (JSON.parse(found ?? '{}') as Selected).count, expr, packetCount, packetsRead: read };
+    try {
+      const found = await this.#visit(visit, options, read);
+      return { id, count: (JSON.parse(found ?? '{}') as Selected).count, expr, packetCount, packetsRead: read };
+    } catch (error) {
+      // Nobody will know of it.
+      this.#release(id);
+      throw error;
+    }
   }
 
   async selectTime(fromNs: bigint, toNs: bigint, selection?: Selection): Promise<Selection> {
@@ -201,7 +212,8 @@ export class Capture implements CaptureApi {
   }
 
   async bytes(packet: number): Promise<Uint8Array> {
-    const [source, offset, length] = this.#raw.place(packet);
+    // The module would take a number that is none for the first packet.
+    const [source, offset, length] = this.#raw.place(Number.isInteger(packet) && packet >= 0 ? packet : Infinity);
     if (source === undefined || offset === undefined || length === undefined) {
       throw new RangeError(`there is no packet ${packet}: the capture has ${this.firstPacket} to ${this.packetCount - 1}`);
     }
@@ -211,14 +223,14 @@ export class Capture implements CaptureApi {
   }
 
   async packet(packet: number): Promise<PacketTree> {
-    const [octets, raw] = await Promise.all([this.bytes(packet), this.#answering()]);
-    return raw.dissect(packet, octets) as PacketTree;
+    const [octets] = await Promise.all([this.bytes(packet), this.#answering()]);
+    return this.#raw.dissect(packet, octets) as PacketTree;
   }
 
   async text(packet: number, format: 'text' | 'tcpdump' | 'jsonl' = 'text'): Promise<string> {
-    const [octets, raw] = await Promise.all([this.bytes(packet), this.#answering()]);
-    if (format !== 'tcpdump') return raw.printPacket(packet, octets, format) ?? '';
-    const selection = this.#selection(raw.selectPacket(packet), '');
+    const [octets] = await Promise.all([this.bytes(packet), this.#answering()]);
+    if (format !== 'tcpdump') return this.#raw.printPacket(packet, octets, format) ?? '';
+    const selection = this.#selection(this.#raw.selectPacket(packet), '');
     try {
       return await new Response(this.export('tcpdump', { selection })).text();
     } finally {
@@ -286,8 +298,9 @@ export class Capture implements CaptureApi {
     const visit = raw.visitFollow(flow, limit);
     const talkers = raw.talkers(flow);
     if (visit === undefined || talkers === undefined) throw new RangeError(`there is no flow ${flow}`);
-    const found = JSON.parse((await this.#visit(visit, options)) ?? '{}') as { segments: RawSegment[]; truncated: boolean };
-    const octets = this.#raw.takeFollowed();
+    let octets: Uint8Array = new Uint8Array();
+    const take = (): void => void (octets = this.#raw.takeFollowed());
+    const found = JSON.parse((await this.#visit(visit, options, undefined, take)) ?? '{}') as { segments: RawSegment[]; truncated: boolean };
     let at = 0;
     const segments = found.segments.map(({ len, gapLen, timestampNs, ...segment }): StreamSegment => {
       const piece = { ...segment, timestampNs: BigInt(timestampNs) };
@@ -299,18 +312,14 @@ export class Capture implements CaptureApi {
   }
 
   export(kind: ExportKind, { selection }: { selection?: Selection | undefined } = {}): ReadableStream<Uint8Array> {
-    if (kind === 'tcpdump') return print(this.export('pcapng', { selection }), { ...this.#pass(undefined, undefined, undefined), format: kind });
-    const pieces = this.#exported(kind, this.#id(selection));
-    return new ReadableStream({
-      async pull(controller) {
-        const { done, value } = await pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      async cancel() {
-        await pieces.return();
-      },
-    }, { highWaterMark: 0 });
+    const id = this.#id(selection);
+    return streamOf(kind === 'tcpdump' ? this.#tcpdump(selection) : this.#exported(kind, id));
+  }
+
+  async *#tcpdump(selection: Selection | undefined): AsyncGenerator<Uint8Array, void, void> {
+    // With it comes the part that passes over captures.
+    await this.#answering();
+    yield* printed(this.export('pcapng', { selection }), { ...this.#pass(undefined, undefined, undefined), format: 'tcpdump' });
   }
 
   async *#exported(kind: ExportKind, selection: number): AsyncGenerator<Uint8Array, void, void> {
@@ -383,12 +392,12 @@ export class Capture implements CaptureApi {
 
   async append(chunk: Uint8Array): Promise<void> {
     if (!this.#live) throw new MirrorscopeError('NOT_LIVE', 'only a live capture can be appended to', 'open it with { live: true }');
-    const octets = asOctets(chunk);
+    const [raw, octets] = [this.#raw, asOctets(chunk)];
     this.#live.add(octets);
     this.#loader.push(0, octets);
-    this.#raw.step();
-    this.#live.forget(this.#raw.firstOffset());
-    const fault = this.#raw.damage(0);
+    raw.step();
+    this.#live.forget(raw.firstOffset());
+    const fault = raw.damage(0);
     if (fault !== undefined && this.damage.length === 0) this.#loader.noteLive(fault);
     this.#options.onProgress?.({ bytes: this.#live.size, totalBytes: undefined, packets: this.packetCount, firstPacket: this.firstPacket, done: false });
   }
@@ -398,8 +407,8 @@ export class Capture implements CaptureApi {
     return { raw, memory: memory(), octets: this.#loader.octets };
   }
 
-  /** Runs a visit to its end and returns what it found. */
-  async #visit(visit: number, options: ReadOptions = {}, total?: number): Promise<string | undefined> {
+  /** Runs a visit to its end and returns what it found; `atEnd` is called before another visit can end. */
+  async #visit(visit: number, options: ReadOptions = {}, total?: number, atEnd?: () => void): Promise<string | undefined> {
     let packets = 0;
     try {
       for await (const count of run(this.#visited(), visit, options.signal)) {
@@ -410,7 +419,9 @@ export class Capture implements CaptureApi {
       if (!this.#disposed) this.#raw.endVisit(visit);
       throw error;
     }
-    return this.#raw.endVisit(visit);
+    const found = this.#raw.endVisit(visit);
+    atEnd?.();
+    return found;
   }
 
   dispose(): void {
@@ -418,7 +429,8 @@ export class Capture implements CaptureApi {
     this.#disposed = true;
     this.#loader.stop();
     // Whoever is in the middle of reading must find its way out first.
-    void this.loaded.then(() => this.#held.free());
+    const free = (): void => this.#held.free();
+    void this.loaded.then(free, free);
   }
 
   [Symbol.dispose](): void {

@@ -92,7 +92,11 @@ export async function report(
  * stream behind everything before it.
  */
 export function print(source: Source, options: PrintOptions = {}): ReadableStream<Uint8Array> {
-  const pieces = printed(source, options);
+  return streamOf(printed(source, options));
+}
+
+/** The same pieces as a stream. */
+export function streamOf(pieces: AsyncGenerator<Uint8Array, void, void>): ReadableStream<Uint8Array> {
   return new ReadableStream(
     {
       async pull(controller) {
@@ -109,7 +113,8 @@ export function print(source: Source, options: PrintOptions = {}): ReadableStrea
   );
 }
 
-async function* printed(source: Source, options: PrintOptions): AsyncGenerator<Uint8Array, void, void> {
+/** What `print` writes, piece after piece. */
+export async function* printed(source: Source, options: PrintOptions): AsyncGenerator<Uint8Array, void, void> {
   const engine = await printer(options);
   try {
     for await (const _ of pass(engine, source, options)) {

@@ -23,6 +23,15 @@ async function chosen(source, filter) {
   return numbers;
 }
 
+/** Lets what was begun come as far as it can. */
+const turn = () => new Promise((resolve) => setImmediate(resolve));
+
+function deferred() {
+  let resolve;
+  const promise = new Promise((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 async function numbers(capture, selection) {
   const rows = [];
   for (let from = 0; from < selection.count; from += 200) rows.push(...(await capture.rows({ selection, from, count: 200 })));
@@ -67,6 +76,79 @@ test('a capture that was given back says so to every question, also to one that 
   await assert.rejects(capture.packet(0), refused);
   await assert.rejects(capture.select('tcp'), refused);
   await assert.rejects(text(capture.export('jsonl')), refused);
+});
+
+test('a capture that is given back while a packet is read says so, and a live one takes no more', async () => {
+  for (const format of ['text', 'jsonl', 'tcpdump']) {
+    const { promise, resolve } = deferred();
+    let isOpen = false;
+    const read = async (at, length) => {
+      if (isOpen) await promise;
+      return PING.subarray(at, at + length);
+    };
+    const capture = await Capture.open({ size: PING.length, read });
+    await capture.overview();
+    isOpen = true;
+    const asked = [capture.packet(3), capture.text(3, format)];
+    await turn();
+    capture.dispose();
+    setTimeout(resolve);
+    for (const question of asked) await assert.rejects(question, { name: 'MirrorscopeError', code: 'DISPOSED' }, format);
+  }
+  const live = await Capture.open([], { live: true });
+  live.dispose();
+  await turn();
+  await assert.rejects(live.append(PING), { code: 'DISPOSED' });
+});
+
+test('whatever a capture is asked first, the parts that the answer needs are loaded for it', async () => {
+  const asked = ['tcpdump', 'pcapng', 'jsonl', 'flows-csv', 'sessions-jsonl'].map((kind) => (capture) => text(capture.export(kind)));
+  for (const ask of [...asked, (capture) => capture.text(0, 'tcpdump'), (capture) => capture.check('tcp').then(String)]) {
+    // What was loaded for another question is not there in a worker of its own.
+    const worker = await MirrorscopeWorker.start();
+    try {
+      const capture = worker.open(PING);
+      await capture.loaded;
+      assert.notEqual(await ask(capture), '', String(ask));
+    } finally {
+      worker.dispose();
+    }
+  }
+});
+
+test('flows that are followed at the same time keep their own payload', async () => {
+  await using_(await Capture.open(PING), async (capture) => {
+    const ids = (await capture.flows()).rows.map(({ id }) => id);
+    const alone = [];
+    for (const id of ids) alone.push(await capture.follow(id));
+    assert.deepEqual(await Promise.all(ids.map((id) => capture.follow(id))), alone);
+  });
+});
+
+test('a number that is none of a packet finds none', async () => {
+  await using_(await Capture.open(PING), async (capture) => {
+    for (const packet of [-1, 0.5, NaN, 63, Infinity]) {
+      await assert.rejects(capture.bytes(packet), RangeError, String(packet));
+      await assert.rejects(capture.packet(packet), RangeError, String(packet));
+    }
+  });
+});
+
+test('selections that were given up, or could not be narrowed, leave no memory behind', async () => {
+  const many = Buffer.concat([PING, ...Array(3000).fill(PING.subarray(24))]);
+  await using_(await Capture.open(many), async (capture) => {
+    const elsewhere = { id: -1 };
+    const cycle = async () => {
+      const abort = new AbortController();
+      const onProgress = () => abort.abort();
+      await assert.rejects(capture.select('ip[8] < 10', { signal: abort.signal, onProgress }), { name: 'AbortError' });
+      await assert.rejects(capture.select('tcp', { within: elsewhere }), { code: 'RELEASED' });
+    };
+    for (let round = 0; round < 10; round += 1) await cycle();
+    const before = memoryBytes();
+    for (let round = 0; round < 200; round += 1) await cycle();
+    assert.equal(memoryBytes(), before);
+  });
 });
 
 test('a source that cannot be read is damage beside the others, wherever it stands', async () => {
