@@ -232,7 +232,11 @@ export class Capture implements CaptureApi {
     if (format !== 'tcpdump') return this.#raw.printPacket(packet, octets, format) ?? '';
     const selection = this.#selection(this.#raw.selectPacket(packet), '');
     try {
-      return await new Response(this.export('tcpdump', { selection })).text();
+      // Not by a `Response`: a browser would say of every error only that nothing could be fetched.
+      const decoder = new TextDecoder();
+      let text = '';
+      for await (const octets of this.#tcpdump(selection)) text += decoder.decode(octets, { stream: true });
+      return text;
     } finally {
       this.release(selection);
     }

@@ -109,6 +109,27 @@ test('a plain page without a bundler finds the package by an import map', async 
   assert.equal(await title(await open(t), `${origin()}/plain-worker.html`), EXPECTED);
 });
 
+test('where a part is not there, every question that needs it says so, and is answered when it is there again', async (t) => {
+  const page = await open(t);
+  if (!page) return;
+  html('missing.html', '');
+  await page.goto(`${origin()}/missing.html`);
+  await page.route(/reports\.wasm$/, (route) => route.abort());
+  const ask = () => page.evaluate(async () => {
+    const { Capture, explain, init, MirrorscopeError } = await import('/node_modules/mirrorscope/dist/web.js');
+    const octets = await (await fetch('/capture.pcap')).blob();
+    await init();
+    const capture = await Capture.open(octets);
+    const questions = [capture.text(0, 'tcpdump'), capture.explain([]), explain(octets, [])];
+    const told = await Promise.allSettled(questions);
+    return told.map(({ reason, status }) => (reason instanceof MirrorscopeError ? reason.code : reason?.message ?? status)).join();
+  });
+  assert.equal(await ask(), 'MODULE,MODULE,MODULE');
+  await page.unroute(/reports\.wasm$/);
+  assert.equal(await ask(), 'fulfilled,fulfilled,fulfilled');
+  await page.close();
+});
+
 test('Vite builds a page with the package and its worker, and serves it while it is developed', async (t) => {
   const [page, vite] = [await open(t), await tool(t, 'vite', 'dist/node/index.js')];
   if (!page || !vite) return;
