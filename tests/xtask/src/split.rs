@@ -3,10 +3,11 @@
 //! Exports reach functions and data, by calls or by pointers. What several parts reach lies where all of them find it: in
 //! one of them that the others need, or else in the first. All parts share the first one's memory, table and stack; a
 //! part that is loaded adds its functions to the table and its data to the memory, at the places that the linker gave
-//! them.
+//! them. Those are good for one build, so the memory's name tells which: a part of another build cannot be linked.
 
 use std::collections::{HashMap, HashSet};
 
+use flate2::Crc;
 use walrus::{
     ConstExpr, DataKind, ElementItems, ElementKind, ExportItem, Function, FunctionId, FunctionKind,
     GlobalKind, ImportedFunction, LocalFunction, Module, ModuleConfig, TableId,
@@ -148,6 +149,7 @@ impl<'a> Parts<'a> {
 
     /// The module of one part.
     fn emit(&self, module: &[u8], part: usize) -> Outcome<Vec<u8>> {
+        let memory_name = memory_name(module);
         let mut module = parse(module)?;
         for (id, of) in module
             .exports
@@ -163,9 +165,9 @@ impl<'a> Parts<'a> {
             module.exports.add(&shared_name(id), id);
         }
         if part > 0 {
-            self.import_before(&mut module, part);
+            self.import_before(&mut module, part, &memory_name);
         } else {
-            share_state(&mut module);
+            share_state(&mut module, &memory_name);
         }
         self.keep_slots(&mut module, part)?;
         self.keep_data(&mut module, part);
@@ -193,7 +195,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Makes imports of what earlier parts have.
-    fn import_before(&self, module: &mut Module, part: usize) {
+    fn import_before(&self, module: &mut Module, part: usize, memory_name: &str) {
         let before: Vec<_> = module
             .funcs
             .iter_local()
@@ -204,7 +206,7 @@ impl<'a> Parts<'a> {
             let import = module.imports.add(BEFORE, &shared_name(id), id);
             module.funcs.get_mut(id).kind = FunctionKind::Import(ImportedFunction { import, ty });
         }
-        for (name, id) in memories(module) {
+        for (name, id) in memories(module, memory_name) {
             let import = module.imports.add(BEFORE, &name, id);
             module.memories.get_mut(id).import = Some(import);
         }
@@ -285,8 +287,8 @@ impl<'a> Parts<'a> {
 }
 
 /// Lets later parts use the memory, the tables and the globals.
-fn share_state(module: &mut Module) {
-    for (name, id) in memories(module) {
+fn share_state(module: &mut Module, memory_name: &str) {
+    for (name, id) in memories(module, memory_name) {
         module.exports.add(&name, id);
     }
     for (name, id) in tables(module) {
@@ -297,8 +299,15 @@ fn share_state(module: &mut Module) {
     }
 }
 
-fn memories(module: &Module) -> Vec<(String, walrus::MemoryId)> {
-    module.memories.iter().enumerate().map(|(at, memory)| (format!("m{at}"), memory.id())).collect()
+fn memories(module: &Module, name: &str) -> Vec<(String, walrus::MemoryId)> {
+    module.memories.iter().enumerate().map(|(at, memory)| (format!("{name}{at}"), memory.id())).collect()
+}
+
+/// How the names of memories begin: another build has other ones, though its functions may be numbered alike.
+fn memory_name(module: &[u8]) -> String {
+    let mut crc = Crc::new();
+    crc.update(module);
+    format!("{:x}m", crc.sum())
 }
 
 fn tables(module: &Module) -> Vec<(String, TableId)> {
@@ -424,6 +433,24 @@ mod tests {
         assert!(second.imports.iter().all(|import| import.module == BEFORE));
         let exports: Vec<_> = second.exports.iter().map(|export| export.name.as_str()).collect();
         assert_eq!(exports, ["late"]);
+    }
+
+    #[test]
+    fn a_part_of_another_build_does_not_find_all_that_it_imports() {
+        let missing = |module: &[u8]| {
+            let [first, ..] = &parts()[..] else { panic!("four parts") };
+            let exports: HashSet<_> = first.exports.iter().map(|export| &export.name).collect();
+            let [_, second, ..] = &split(module, &origins(), &CUTS).expect("it can be split")[..] else {
+                panic!("four parts")
+            };
+            let second = parse(second).expect("a part is a module");
+            second.imports.iter().filter(|import| !exports.contains(&import.name)).count()
+        };
+        assert_eq!(missing(&module()), 0);
+        let mut other = module();
+        let data = other.windows(16).position(|octets| octets == [7; 16]).expect("it has data");
+        other.splice(data..data + 16, [8; 16]);
+        assert_eq!(missing(&other), 1);
     }
 
     #[test]
