@@ -100,11 +100,7 @@ export class Loader {
       const next = feed ? await feed.chunks.octets.next() : { done: true, value: undefined };
       if (next.done || !next.value) return this.#raw.finish(number);
       feed?.kept?.add(next.value);
-      for (let at = 0; at < next.value.length; at += SPACE_LEN) {
-        // What was pushed before is taken first, or the module's buffer grows.
-        if (at > 0) this.#raw.step();
-        this.push(number, next.value.subarray(at, at + SPACE_LEN));
-      }
+      this.push(number, next.value);
     } catch (error) {
       if (!this.#stop.signal.aborted) this.#fail(number, feed?.name, error);
       this.#raw.finish(number);
@@ -113,9 +109,14 @@ export class Loader {
 
   /** Writes octets of a source into the module. */
   push(source: number, octets: Uint8Array): void {
-    const address = this.#raw.space(source, octets.length);
-    new Uint8Array(this.#memory.buffer, address, octets.length).set(octets);
-    this.#raw.commit(source, octets.length);
+    for (let at = 0; at < octets.length; at += SPACE_LEN) {
+      // What was pushed before is taken first, or the module's buffer grows.
+      if (at > 0) this.#raw.step();
+      const piece = octets.subarray(at, at + SPACE_LEN);
+      const address = this.#raw.space(source, piece.length);
+      new Uint8Array(this.#memory.buffer, address, piece.length).set(piece);
+      this.#raw.commit(source, piece.length);
+    }
   }
 
   #fail(source: number, sourceName: string | undefined, error: unknown): void {

@@ -134,6 +134,18 @@ test('a number that is none of a packet finds none', async () => {
   });
 });
 
+test('a live capture takes a chunk of any length', async () => {
+  const many = Buffer.concat([PING, ...Array(700).fill(PING.subarray(24))]);
+  assert.ok(many.length > 2 * 4 * 1024 * 1024);
+  await using_(await Capture.open([], { live: true, maxPackets: 1e6 }), async (live) => {
+    await live.append(many);
+    assert.deepEqual([live.packetCount, live.damage], [701 * 63, []]);
+    await using_(await Capture.open(many), async (capture) => {
+      for (const packet of [0, 20_000, 701 * 63 - 1]) assert.deepEqual(await live.packet(packet), await capture.packet(packet));
+    });
+  });
+});
+
 test('selections that were given up, or could not be narrowed, leave no memory behind', async () => {
   const many = Buffer.concat([PING, ...Array(3000).fill(PING.subarray(24))]);
   await using_(await Capture.open(many), async (capture) => {
