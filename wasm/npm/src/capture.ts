@@ -151,7 +151,7 @@ export class Capture implements CaptureApi {
   }
 
   async flowPackets(flow: number): Promise<Selection> {
-    return this.#selection((await this.#answering()).selectFlow(flow), '');
+    return this.#selection((await this.#answering()).selectFlow(flowNumber(flow)), '');
   }
 
   #selection(text: string, expr: string): Selection {
@@ -224,12 +224,13 @@ export class Capture implements CaptureApi {
 
   async packet(packet: number): Promise<PacketTree> {
     const [octets] = await Promise.all([this.bytes(packet), this.#answering()]);
-    return this.#raw.dissect(packet, octets) as PacketTree;
+    return there(this.#raw.dissect(packet, octets) as PacketTree | undefined);
   }
 
   async text(packet: number, format: 'text' | 'tcpdump' | 'jsonl' = 'text'): Promise<string> {
     const [octets] = await Promise.all([this.bytes(packet), this.#answering()]);
-    if (format !== 'tcpdump') return this.#raw.printPacket(packet, octets, format) ?? '';
+    if (format === 'text' || format === 'jsonl') return there(this.#raw.printPacket(packet, octets, format));
+    if (format !== 'tcpdump') throw new MirrorscopeError('FORMAT', `packets cannot be printed as ${String(format)}`);
     const selection = this.#selection(this.#raw.selectPacket(packet), '');
     try {
       // Not by a `Response`: a browser would say of every error only that nothing could be fetched.
@@ -299,7 +300,7 @@ export class Capture implements CaptureApi {
 
   async follow(flow: number, { limit = FOLLOW_LEN, ...options }: { limit?: number } & ReadOptions = {}): Promise<FollowedStream> {
     const raw = await this.#answering();
-    const visit = raw.visitFollow(flow, limit);
+    const visit = raw.visitFollow(flowNumber(flow), limit);
     const talkers = raw.talkers(flow);
     if (visit === undefined || talkers === undefined) throw new RangeError(`there is no flow ${flow}`);
     let octets: Uint8Array = new Uint8Array();
@@ -461,6 +462,18 @@ const MEANING: Record<Problem['kind'], string> = {
   clock: 'a time before that of the packet before',
   retransmission: 'a TCP segment with octets that were sent before',
 };
+
+/** What the module answered; nothing where a live capture forgot the packet meanwhile. */
+function there<T>(answer: T | undefined): T {
+  if (answer === undefined) throw changed();
+  return answer;
+}
+
+/** A number that the module would take for that of another flow is none. */
+function flowNumber(flow: number): number {
+  if (flow !== flow >>> 0) throw new RangeError(`there is no flow ${flow}`);
+  return flow;
+}
 
 function filterError(text: string): FilterError {
   return new FilterError(JSON.parse(text) as ConstructorParameters<typeof FilterError>[0]);

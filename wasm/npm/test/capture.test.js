@@ -125,12 +125,17 @@ test('flows that are followed at the same time keep their own payload', async ()
   });
 });
 
-test('a number that is none of a packet finds none', async () => {
+test('a number that is none of a packet or flow finds none', async () => {
   await using_(await Capture.open(PING), async (capture) => {
     for (const packet of [-1, 0.5, NaN, 63, Infinity]) {
       await assert.rejects(capture.bytes(packet), RangeError, String(packet));
       await assert.rejects(capture.packet(packet), RangeError, String(packet));
     }
+    for (const flow of [-1, 0.5, NaN, 2 ** 32]) {
+      await assert.rejects(capture.follow(flow), RangeError, String(flow));
+      await assert.rejects(capture.flowPackets(flow), RangeError, String(flow));
+    }
+    await assert.rejects(capture.text(0, 'html'), { code: 'FORMAT' });
   });
 });
 
@@ -143,6 +148,17 @@ test('a live capture takes a chunk of any length', async () => {
     await using_(await Capture.open(many), async (capture) => {
       for (const packet of [0, 20_000, 701 * 63 - 1]) assert.deepEqual(await live.packet(packet), await capture.packet(packet));
     });
+  });
+});
+
+test('a packet that a live capture forgets while it is asked for is an error', async () => {
+  await using_(await Capture.open([], { live: true, maxPackets: 5 }), async (live) => {
+    await live.append(PING);
+    await live.overview();
+    const asked = [live.packet(live.firstPacket), live.text(live.firstPacket)];
+    // So many that the block of the index is gone that it was in.
+    await live.append(Buffer.concat(Array(3000).fill(PING.subarray(24))));
+    for (const question of asked) await assert.rejects(question, { code: 'CHANGED' });
   });
 });
 
