@@ -307,15 +307,17 @@ impl Trouble {
 
     /// Takes out of the holes what another observation, which has come up to `next_seq`, has seen.
     fn fill_from(&mut self, other: &Self, next_seq: u32) {
-        let mut missed: ArrayVec<Hole, MAX_HOLES> =
-            other.holes.iter().flat_map(|holes| holes.iter()).copied().collect();
-        missed.sort_unstable_by_key(|hole| distance(hole.start, other.base_seq));
-        let starts = [other.base_seq].into_iter().chain(missed.iter().map(|hole| hole.end));
-        let ends = missed.iter().map(|hole| hole.start).chain([next_seq]);
-        for seen in starts.zip(ends).map(|(start, end)| Hole { start, end }) {
+        let holes = || other.holes.iter().flat_map(|holes| holes.iter());
+        let mut at = other.base_seq;
+        for _ in 0..=MAX_HOLES {
+            let ahead = holes().filter(|hole| distance(hole.start, at) >= 0);
+            let hole = ahead.min_by_key(|hole| distance(hole.start, at));
+            let seen = Hole { start: at, end: hole.map_or(next_seq, |hole| hole.start) };
             if distance(seen.end, seen.start) > 0 {
                 self.fill(seen);
             }
+            let Some(hole) = hole else { return };
+            at = hole.end;
         }
     }
 
