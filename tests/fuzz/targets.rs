@@ -21,7 +21,6 @@ use mirrorscope_wasm::{
     complete::complete_filter,
     decoder::RawDecoder,
     filter::check_filter,
-    format_address,
 };
 
 /// Takes any octets.
@@ -118,7 +117,6 @@ pub fn aws_json(octets: &[u8]) {
 pub fn wasm(octets: &[u8]) {
     let [chosen, data @ ..] = octets else { return };
     let is_json = |text: &str| serde_json::from_str::<serde_json::Value>(text).is_ok();
-    let _ = format_address(data);
     let mut inventory = RawInventory::new();
     assert!(inventory.add(data).is_none_or(|fault| is_json(&fault)));
     let text = String::from_utf8_lossy(data);

@@ -1,6 +1,5 @@
 /** A batch of packets as columns: typed arrays in Arrow's layout, in the module's memory or copied out of it. */
 import { memory } from './module.js';
-import { ready } from './runtime.js';
 import type { SessionId } from './types.js';
 
 /** The columns in the order in which the module lists their addresses. */
@@ -128,7 +127,7 @@ export class Batch {
     const flags = this.columns.flags[row] ?? 0;
     const at = row * ADDRESS_LEN;
     if (flags & Flag.ipv4) return column.subarray(at + 12, at + ADDRESS_LEN).join('.');
-    return flags & Flag.ipv6 ? ready().formatAddress(column.subarray(at, at + ADDRESS_LEN)) : '';
+    return flags & Flag.ipv6 ? ipv6(column.subarray(at, at + ADDRESS_LEN)) : '';
   }
 
   /** A batch of its own memory, which may be kept and transferred. */
@@ -141,6 +140,13 @@ export class Batch {
   buffers(): ArrayBuffer[] {
     return NAMES.map((name) => this.columns[name].buffer as ArrayBuffer);
   }
+}
+
+/** As RFC 5952 writes it, which is how addresses stand in URLs; there, none ends as one of IPv4. */
+function ipv6(octets: Uint8Array): string {
+  const groups = Array.from({ length: 8 }, (_, at) => (((octets[2 * at] ?? 0) << 8) | (octets[2 * at + 1] ?? 0)).toString(16)).join(':');
+  if (groups.startsWith('0:0:0:0:0:ffff:')) return `::ffff:${octets.subarray(12).join('.')}`;
+  return new URL(`http://[${groups}]`).hostname.slice(1, -1);
 }
 
 for (const name of NAMES) {

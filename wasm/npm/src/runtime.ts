@@ -1,11 +1,11 @@
 /** The parts that every program needs: what all use, and what passes over captures. */
-import { formatAddress, version as versionOf } from './bindings.js';
+import { version as versionOf } from './bindings.js';
 import { checkFilter, RawDecoder } from './bindings-decode.js';
 import { NotInitialisedError } from './errors.js';
 import { type ModuleSource, Part } from './module.js';
 
 /** What they export, once this file's imports are there. */
-const bindings = () => ({ RawDecoder, checkFilter, formatAddress, version: versionOf });
+const bindings = () => ({ RawDecoder, checkFilter, version: versionOf });
 export type Bindings = ReturnType<typeof bindings>;
 
 export const common = new Part('mirrorscope.wasm', 'init(', 'memory', [], () => true);

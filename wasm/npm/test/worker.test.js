@@ -1,5 +1,6 @@
 /** The worker gives the same answers as the main entry, and its errors are of the same classes. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { decode, print, summarise } from '../dist/node.js';
@@ -34,6 +35,24 @@ test('a stream is handed over to the worker, and what cannot be sent is said', a
   assert.equal(capture.packetCount, 63 + (await summarise(SSM)).packets);
   await assert.rejects(counted({ read: () => PING }), { name: 'MirrorscopeError', code: 'SOURCE', message: /cannot be sent/ });
   worker.dispose();
+});
+
+test('addresses of batches are written as everywhere else, where nothing but the worker is loaded', () => {
+  const texts = ['::', '::1', '2001:db8::1', '2001:db8:0:1:1:1:1:1', '1::2:0:0:3:4', '1:0:0:2::3', 'fe80::ff:fe00:1', '::ffff:192.0.2.7', '192.0.2.7'];
+  const octets = texts.flatMap((text) => {
+    if (!text.includes(':')) return [...Array(10).fill(0), 255, 255, ...text.split('.').map(Number)];
+    const hex = text.replace(/[\d.]+$/, (tail) => (tail.includes('.') ? tail.split('.').map((part) => Number(part).toString(16).padStart(2, '0')).join('').replace(/^..../, '$&:') : tail));
+    const [before, after] = hex.split('::').map((half) => half.split(':').filter(Boolean));
+    const groups = after ? [...before, ...Array(8 - before.length - after.length).fill('0'), ...after] : before;
+    return groups.flatMap((group) => [parseInt(group, 16) >> 8, parseInt(group, 16) & 255]);
+  });
+  const code = `
+    import { Batch } from 'mirrorscope/worker';
+    const flags = Uint16Array.from(${JSON.stringify(texts.map((text) => (text.includes(':') ? 64 : 32)))});
+    const batch = new Batch(flags.length, { flags, src: Uint8Array.from(${JSON.stringify(octets)}) }, []);
+    console.log([...flags.keys()].map((row) => batch.srcAddress(row)).join(' '));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8', cwd: new URL('..', import.meta.url) });
+  assert.equal(stdout.trim(), texts.join(' '), stderr);
 });
 
 test('a worker that dies in the middle fails what is asked of it, and another one can be started', async () => {
