@@ -45,8 +45,8 @@ export interface OpenState {
   progress: CaptureProgress;
 }
 
-/** To the worker: a call, a wish for the next piece, or for the end. */
-export type Request = { id: number; call: Call; modules?: Modules | undefined } | { id: number; more: true } | { id: number; stop: true };
+/** To the worker: a call, a wish for the next piece, or for the end; `unread` where nobody took the value. */
+export type Request = { id: number; call: Call; modules?: Modules | undefined } | { id: number; more: true } | { id: number; stop: true; unread: boolean };
 
 /** From the worker. */
 export type Answer =

@@ -4,14 +4,20 @@ import { decode, print, summarise, type Summary } from './decode.js';
 import { disposed, flat } from './errors.js';
 import { type AwsJson, type AwsReport, explain, suggest } from './aws.js';
 import { Capture } from './capture.js';
-import type { CaptureProgress, ReadOptions } from './capture-types.js';
+import type { CaptureProgress, ReadOptions, Selection } from './capture-types.js';
 import { initCapture } from './capture-module.js';
 import { bring } from './module.js';
 import { init } from './runtime.js';
-import type { Answer, Call, OpenState, Request } from './protocol.js';
+import type { Answer, Call, CaptureMethod, OpenState, Request } from './protocol.js';
 
 /** What is running, by the number of its call. */
 const running = new Map<number, { abort: AbortController; next?: () => void }>();
+
+/** Questions whose answer is a selection, which someone must release. */
+const SELECTING: readonly string[] = ['select', 'selectTime', 'flowPackets'] satisfies CaptureMethod[];
+
+/** Selections of which it is not known whether anyone took them, by the number of the call. */
+const given = new Map<number, () => void>();
 
 /** The captures that are open, by the number that the page gave them. */
 const captures = new Map<number, Capture>();
@@ -25,6 +31,8 @@ async function answer(port: Port, request: Request): Promise<void> {
   if ('stop' in request) {
     running.get(id)?.abort.abort();
     running.get(id)?.next?.();
+    if (request.unread) given.get(id)?.();
+    given.delete(id);
     return;
   }
   if ('more' in request) return running.get(id)?.next?.();
@@ -34,12 +42,19 @@ async function answer(port: Port, request: Request): Promise<void> {
     if (request.modules) bring(request.modules);
     await ('capture' in request.call ? initCapture() : init());
     const value = await run(port, id, request.call, abort.signal);
+    if (request.call.name === 'ask' && SELECTING.includes(request.call.method)) give(id, request.call.capture, value as Selection, abort.signal.aborted);
     port.postMessage({ id, value });
   } catch (error) {
     port.postMessage({ id, error: flat(error) });
   } finally {
     running.delete(id);
   }
+}
+
+function give(id: number, capture: number, selection: Selection, isLate: boolean): void {
+  const release = (): void => captures.get(capture)?.release(selection);
+  if (isLate) release();
+  else given.set(id, release);
 }
 
 async function run(port: Port, id: number, call: Call, signal: AbortSignal): Promise<unknown> {

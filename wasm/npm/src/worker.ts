@@ -159,6 +159,7 @@ export class MirrorscopeWorker {
       wake();
     });
     const stop = (): void => wake();
+    let unread = true;
     signal?.addEventListener('abort', stop);
     try {
       this.#send({ id, call, modules: this.#modules }, streamsOf(call));
@@ -168,6 +169,7 @@ export class MirrorscopeWorker {
         const answer = answers.shift();
         if (!answer) continue;
         if ('error' in answer) throw revived(answer.error);
+        unread = !('value' in answer);
         yield answer;
         if ('value' in answer) return;
         this.#send({ id, more: true });
@@ -175,7 +177,7 @@ export class MirrorscopeWorker {
     } finally {
       signal?.removeEventListener('abort', stop);
       this.#calls.delete(id);
-      this.#send({ id, stop: true });
+      this.#send({ id, stop: true, unread });
     }
   }
 

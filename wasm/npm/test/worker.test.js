@@ -37,6 +37,25 @@ test('a stream is handed over to the worker, and what cannot be sent is said', a
   worker.dispose();
 });
 
+test('a selection that nobody waits for any more is released in the worker, however late that was said', async () => {
+  const worker = await MirrorscopeWorker.start();
+  const capture = worker.open(PING);
+  await capture.loaded;
+  const isThere = (selection) => capture.rows({ selection, from: 0, count: 1 }).then(() => true, ({ code }) => assert.equal(code, 'RELEASED'));
+  for (let tries = 0; tries < 20; tries += 1) {
+    const before = await capture.select('tcp');
+    const abort = new AbortController();
+    const asked = capture.select('udp', { signal: abort.signal });
+    // At once, and when the answer is on its way.
+    for (let turn = 0; turn < tries / 5; turn += 1) await new Promise(setImmediate);
+    abort.abort();
+    const taken = await asked.catch(({ name }) => assert.equal(name, 'AbortError'));
+    assert.equal(await isThere({ ...before, id: before.id + 1 }), taken && true);
+    assert.ok(await isThere(before));
+  }
+  worker.dispose();
+});
+
 test('addresses of batches are written as everywhere else, where nothing but the worker is loaded', () => {
   const texts = ['::', '::1', '2001:db8::1', '2001:db8:0:1:1:1:1:1', '1::2:0:0:3:4', '1:0:0:2::3', 'fe80::ff:fe00:1', '::ffff:192.0.2.7', '192.0.2.7'];
   const octets = texts.flatMap((text) => {
