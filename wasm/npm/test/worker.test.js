@@ -26,19 +26,16 @@ test('a worker decodes, prints, counts and fails as the main entry does', async 
   await assert.rejects(() => worker.summarise(PING), { code: 'WORKER' });
 });
 
-test('a stream is handed over to the worker, and what cannot be sent is said', async () => {
-  const worker = await MirrorscopeWorker.start();
+test('a stream is handed over to the worker, and what cannot be sent is said', (t) => withWorker(t, async (worker) => {
   const counted = async (source) => (await worker.summarise(source)).packets;
   assert.equal(await counted(new Blob([PING]).stream()), 63);
   const capture = worker.open([new Blob([PING]).stream(), new Blob([SSM]).stream()]);
   await capture.loaded;
   assert.equal(capture.packetCount, 63 + (await summarise(SSM)).packets);
   await assert.rejects(counted({ read: () => PING }), { name: 'MirrorscopeError', code: 'SOURCE', message: /cannot be sent/ });
-  worker.dispose();
-});
+}));
 
-test('a selection that nobody waits for any more is released in the worker, however late that was said', async () => {
-  const worker = await MirrorscopeWorker.start();
+test('a selection that nobody waits for any more is released in the worker, however late that was said', (t) => withWorker(t, async (worker) => {
   const capture = worker.open(PING);
   await capture.loaded;
   const isThere = (selection) => capture.rows({ selection, from: 0, count: 1 }).then(() => true, ({ code }) => assert.equal(code, 'RELEASED'));
@@ -53,8 +50,7 @@ test('a selection that nobody waits for any more is released in the worker, howe
     assert.equal(await isThere({ ...before, id: before.id + 1 }), taken && true);
     assert.ok(await isThere(before));
   }
-  worker.dispose();
-});
+}));
 
 test('addresses of batches are written as everywhere else, where nothing but the worker is loaded', () => {
   const texts = ['::', '::1', '2001:db8::1', '2001:db8:0:1:1:1:1:1', '1::2:0:0:3:4', '1:0:0:2::3', 'fe80::ff:fe00:1', '::ffff:192.0.2.7', '192.0.2.7'];
@@ -87,6 +83,13 @@ test('a worker that dies in the middle fails what is asked of it, and another on
   assert.equal((await other.summarise(PING)).packets, 63);
   other.dispose();
 });
+
+/** A worker, which is ended also where a test fails: otherwise the process would stay. */
+async function withWorker(t, use) {
+  const worker = await MirrorscopeWorker.start();
+  t.after(() => worker.dispose());
+  await use(worker);
+}
 
 /** Takes what is left. */
 async function drained(batches) {
