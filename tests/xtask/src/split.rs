@@ -49,13 +49,14 @@ struct Parts<'a> {
     functions: HashMap<usize, usize>,
     data: HashMap<usize, usize>,
     table: HashMap<u32, usize>,
+    memory_name: String,
 }
 
 /// Splits a module as `cuts` tell; a part needs only ones before it.
 pub(crate) fn split(module: &[u8], origins: &Origins, cuts: &[Cut]) -> Outcome<Vec<Vec<u8>>> {
     let whole = parse(module)?;
     all_are_known(&whole, origins)?;
-    let parts = Parts::of(&whole, origins, cuts);
+    let parts = Parts::of(&whole, origins, cuts, memory_name(module));
     (0..cuts.len()).map(|part| parts.emit(module, part)).collect()
 }
 
@@ -89,11 +90,12 @@ pub(crate) fn part_of_export(name: &str, cuts: &[Cut]) -> usize {
 }
 
 impl<'a> Parts<'a> {
-    fn of(module: &Module, origins: &'a Origins, cuts: &'a [Cut]) -> Self {
+    fn of(module: &Module, origins: &'a Origins, cuts: &'a [Cut], memory_name: String) -> Self {
         let table = slots(module).into_iter().map(|(slot, id)| (slot, id.index())).collect();
         let ids: HashMap<_, _> =
             module.funcs.iter().map(|function| (function.id().index(), function)).collect();
-        let mut parts = Self { origins, cuts, functions: HashMap::new(), data: HashMap::new(), table };
+        let (functions, data) = (HashMap::new(), HashMap::new());
+        let mut parts = Self { origins, cuts, functions, data, table, memory_name };
         for part in 0..cuts.len() {
             let roots = module.exports.iter().filter_map(|export| match export.item {
                 ExportItem::Function(id) if part_of_export(&export.name, cuts) == part => Some(id.index()),
@@ -149,7 +151,6 @@ impl<'a> Parts<'a> {
 
     /// The module of one part.
     fn emit(&self, module: &[u8], part: usize) -> Outcome<Vec<u8>> {
-        let memory_name = memory_name(module);
         let mut module = parse(module)?;
         for (id, of) in module
             .exports
@@ -165,9 +166,9 @@ impl<'a> Parts<'a> {
             module.exports.add(&shared_name(id), id);
         }
         if part > 0 {
-            self.import_before(&mut module, part, &memory_name);
+            self.import_before(&mut module, part);
         } else {
-            share_state(&mut module, &memory_name);
+            share_state(&mut module, &self.memory_name);
         }
         self.keep_slots(&mut module, part)?;
         self.keep_data(&mut module, part);
@@ -195,7 +196,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Makes imports of what earlier parts have.
-    fn import_before(&self, module: &mut Module, part: usize, memory_name: &str) {
+    fn import_before(&self, module: &mut Module, part: usize) {
         let before: Vec<_> = module
             .funcs
             .iter_local()
@@ -206,7 +207,7 @@ impl<'a> Parts<'a> {
             let import = module.imports.add(BEFORE, &shared_name(id), id);
             module.funcs.get_mut(id).kind = FunctionKind::Import(ImportedFunction { import, ty });
         }
-        for (name, id) in memories(module, memory_name) {
+        for (name, id) in memories(module, &self.memory_name) {
             let import = module.imports.add(BEFORE, &name, id);
             module.memories.get_mut(id).import = Some(import);
         }
